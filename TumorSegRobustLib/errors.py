@@ -1,0 +1,9 @@
+"""The two ways in which work ends early, told apart because the command line answers them with different exit codes."""
+
+
+class UnusableInput(ValueError):
+    """An input that cannot be used; the message is one line: what, why, and what to do (exit code 2)."""
+
+
+class Cancelled(RuntimeError):
+    """The user asked to stop; nothing has been written (exit code 3)."""
