@@ -1,0 +1,38 @@
+"""Model packages: networks, weights, preprocessing, calibration, fingerprint, licence and hashes."""
+
+from TumorSegRobustLib.models.catalogue import broken_packages, find_package, list_packages
+from TumorSegRobustLib.models.networks import ALLOWED_NETWORKS, build_network
+from TumorSegRobustLib.models.package import Channel, Member, ModelPackage
+from TumorSegRobustLib.models.preprocess import (
+    DEFAULT_PREPROCESSING,
+    Prepared,
+    find_foreground,
+    normalise,
+    pad,
+    padded_shape,
+    prepare,
+)
+from TumorSegRobustLib.models.separable import resample_parallel
+from TumorSegRobustLib.models.writing import TrainedMember, revise_package, write_package
+
+__all__ = [
+    "ALLOWED_NETWORKS",
+    "DEFAULT_PREPROCESSING",
+    "Channel",
+    "Member",
+    "ModelPackage",
+    "Prepared",
+    "TrainedMember",
+    "broken_packages",
+    "build_network",
+    "find_foreground",
+    "find_package",
+    "list_packages",
+    "normalise",
+    "pad",
+    "padded_shape",
+    "prepare",
+    "resample_parallel",
+    "revise_package",
+    "write_package",
+]

@@ -1,0 +1,65 @@
+"""Which packages are there, and which one is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.resources import resource
+
+from .package import PACKAGE_FILE, ModelPackage
+
+DEFAULT_PACKAGE = "brain-mr"
+FOLDERS_VARIABLE = "TUMORSEGROBUST_MODELS"  # more folders with packages, separated like PATH
+
+
+def list_packages(extra: Sequence[Path] = ()) -> list[ModelPackage]:
+    """Every usable package, by id; `extra` (packages, or folders of packages) wins over what is shipped."""
+    found: dict[str, ModelPackage] = {}
+    for folder in _candidates(extra):
+        try:
+            package = ModelPackage.load(folder)
+        except UnusableInput:
+            continue  # named by `broken_packages`
+        found.setdefault(package.id, package)
+    return sorted(found.values(), key=lambda package: package.id)
+
+
+def broken_packages(extra: Sequence[Path] = ()) -> list[tuple[Path, str]]:
+    """The folders that look like packages but cannot be used, each with the reason."""
+    broken = []
+    for folder in _candidates(extra):
+        try:
+            ModelPackage.load(folder)
+        except UnusableInput as error:
+            broken.append((folder, str(error)))
+    return broken
+
+
+def find_package(id_or_folder: str | Path | None = None, extra: Sequence[Path] = ()) -> ModelPackage:
+    """A package by id or by folder; None is the default one. UnusableInput names what is available."""
+    wanted = str(id_or_folder) if id_or_folder else DEFAULT_PACKAGE
+    if (Path(wanted) / PACKAGE_FILE).is_file():
+        return ModelPackage.load(wanted)
+    packages = list_packages(extra)
+    for package in packages:
+        if package.id == wanted:
+            return package
+    for folder, reason in broken_packages(extra):
+        if folder.name == wanted:
+            raise UnusableInput(reason)
+    known = ", ".join(package.id for package in packages) or "none"
+    raise UnusableInput(
+        f"There is no model {wanted!r} (available: {known}); give one of these or a package's folder."
+    )
+
+
+def _candidates(extra: Sequence[Path]) -> Iterator[Path]:
+    named = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
+    for root in [*map(Path, extra), *named, resource("Models")]:
+        if (root / PACKAGE_FILE).is_file():
+            yield root
+        elif root.is_dir():
+            yield from sorted(f for f in root.iterdir() if (f / PACKAGE_FILE).is_file())

@@ -1,0 +1,50 @@
+"""Which networks a package may name, and how one is built.
+
+A package is data from outside: it may choose among these classes of `monai.networks.nets`, never import code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from TumorSegRobustLib.errors import UnusableInput
+
+if TYPE_CHECKING:
+    import torch
+
+ALLOWED_NETWORKS = (
+    "AttentionUnet",
+    "BasicUNet",
+    "DynUNet",
+    "SegResNet",
+    "UNet",
+    "VNet",
+)
+
+
+def check_network(network: Mapping[str, Any]) -> str | None:
+    """Why this description cannot be built, or None."""
+    name = network.get("name")
+    if name not in ALLOWED_NETWORKS:
+        return f"network {name!r} is not one of {', '.join(ALLOWED_NETWORKS)}"
+    if not isinstance(network.get("args"), Mapping):
+        return f"network {name} has no table of arguments ('args')"
+    return None
+
+
+def build_network(network: Mapping[str, Any]) -> torch.nn.Module:
+    """The network with random weights, in eval mode; UnusableInput for an unknown class or bad arguments."""
+    problem = check_network(network)
+    if problem:
+        raise UnusableInput(f"The model cannot be built: {problem}; use a package made for this version.")
+    import monai.networks.nets as nets
+
+    try:
+        return getattr(nets, network["name"])(**network["args"]).eval()
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnusableInput(
+            f"The model cannot be built: {network['name']} refuses its arguments ({reason}); "
+            "use a package made for this version."
+        ) from error
