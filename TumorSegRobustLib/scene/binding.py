@@ -1,0 +1,187 @@
+"""Keeps the nodes of a scene in step with a Workflow; the panels only press its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
+
+from TumorSegRobustLib.image import Image
+from TumorSegRobustLib.scene.hierarchy import file_under_patient
+from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
+from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window
+from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment
+from TumorSegRobustLib.scene.surface import create_surface, update_surface
+from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices
+from TumorSegRobustLib.scene.volumes import image_to_volume, set_window, usual_window, volume_to_image
+
+if TYPE_CHECKING:
+    from TumorSegRobustLib.workflow import State, Workflow
+
+
+class SceneBinding:
+    """One scan, its contour, its clicks and its uncertainty, as nodes of `scene` that follow `workflow`.
+
+    volume, segmentation, overlay and surface are None until there is something to show. Everything runs in
+    the thread that the workflow dispatches to, which must be the thread of the scene.
+    """
+
+    def __init__(self, scene: vtkMRMLScene, workflow: Workflow) -> None:
+        self._scene = scene
+        self._workflow = workflow
+        self.volume: vtkMRMLScalarVolumeNode | None = None
+        self.segmentation: vtkMRMLSegmentationNode | None = None
+        self.segment_id = ""
+        self.overlay: vtkMRMLScalarVolumeNode | None = None
+        self.surface: Any = None
+        self._overlay_shown = False
+        self._overlay_opacity = 0.6
+        self._overlay_kind = "entropy"
+        self._overlay_percentile = (50.0, 99.0)
+        self._markers: dict[bool, Any] = {}
+        self._shown_clicks: tuple[Any, ...] = ()
+        self._mask: NDArray[np.bool_] | None = None
+        self._adopted: tuple[vtkMRMLScalarVolumeNode, Image] | None = None
+        self._own_volume = True
+        self._disconnect: list[Callable[[], None]] = [
+            workflow.image_changed.connect(self._on_image),
+            workflow.contour_changed.connect(self._on_contour),
+            workflow.assessment_changed.connect(self._on_assessment),
+            workflow.changed.connect(self._on_state),
+        ]
+        if workflow.image is not None:
+            self._on_image()
+
+    def open_volume(self, node: vtkMRMLScalarVolumeNode, series: Any = None) -> None:
+        """Open a volume of the scene: the workflow gets its voxels, the node itself is shown.
+
+        Raises UnusableInput when the node cannot be read (see `volume_to_image`).
+        """
+        image = volume_to_image(node)
+        self._adopted = (node, image)
+        self._workflow.open_image(image, series)
+
+    def show_overlay(
+        self,
+        shown: bool | None = None,
+        *,
+        opacity: float | None = None,
+        kind: str | None = None,
+        percentile: tuple[float, float] | None = None,
+    ) -> None:
+        """Change how the uncertainty is shown; what is left out stays as it is.
+
+        opacity: 0..1; percentile: lowest and highest shown, 0..100; kind: as in `Workflow.overlay`.
+        """
+        self._overlay_shown = self._overlay_shown if shown is None else bool(shown)
+        self._overlay_opacity = self._overlay_opacity if opacity is None else float(np.clip(opacity, 0, 1))
+        other_map = kind is not None and kind != self._overlay_kind
+        self._overlay_kind = kind or self._overlay_kind
+        if percentile is not None:
+            self._overlay_percentile = (float(percentile[0]), float(percentile[1]))
+        if self._overlay_shown and (self.overlay is None or other_map):
+            self._refill_overlay()
+        elif self.overlay is not None and percentile is not None:
+            _, low, high = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+            set_overlay_window(self.overlay, low, high)
+        self._layers()
+
+    def show_surface(self) -> None:
+        """Bring the 3D surface up to date; call when the user pauses, not at every click (scene.surface)."""
+        if self._mask is None or self._workflow.image is None:
+            return
+        if self.surface is None:
+            self.surface = create_surface(self._scene)
+        update_surface(self.surface, self._mask, self._workflow.image.geometry)
+
+    def jump_to_tumour(self) -> bool:
+        """Move the slice views to the middle of the tumour; False when there is none."""
+        if self._mask is None or self._workflow.image is None:
+            return False
+        heart = heart_of(self._mask, self._workflow.image.geometry)
+        if heart is not None:
+            jump_to(self._scene, heart)
+        return heart is not None
+
+    def close(self) -> None:
+        """Stop following the workflow; the nodes stay in the scene."""
+        for disconnect in self._disconnect:
+            disconnect()
+        self._disconnect.clear()
+
+    def _on_image(self, *_: object) -> None:
+        image = self._workflow.image
+        self._remove_contour()
+        if image is None:
+            self._layers(None)
+            return
+        adopted, self._adopted = self._adopted, None
+        if adopted is not None and adopted[1].voxels is image.voxels:
+            self.volume, self._own_volume = adopted[0], False
+        else:
+            self.volume = image_to_volume(self._scene, image, self.volume if self._own_volume else None)
+            self._own_volume = True
+            set_window(self.volume, *usual_window(image.voxels))
+        file_under_patient(self._scene, [self.volume])
+        self._layers()
+
+    def _on_contour(self, mask: NDArray[np.bool_] | None, _box: object = None) -> None:
+        image = self._workflow.image
+        if mask is None or image is None:
+            self._remove_contour()
+            return
+        if self.segmentation is None:
+            self.segmentation, self.segment_id = create_segmentation(self._scene, self.volume)
+            file_under_patient(self._scene, [self.segmentation])
+        self._mask = mask
+        mask_to_segment(self.segmentation, self.segment_id, mask, image.geometry)
+        if self._overlay_shown and self.overlay is not None:
+            self._refill_overlay()
+
+    def _on_assessment(self, *_: object) -> None:
+        if self._overlay_shown:
+            self._refill_overlay()
+            self._layers()
+        else:
+            self._drop_overlay()
+
+    def _on_state(self, state: State) -> None:
+        if state.clicks == self._shown_clicks:
+            return
+        self._shown_clicks = state.clicks
+        for include in (True, False):
+            if include not in self._markers:
+                self._markers[include] = create_fiducials(self._scene, include)
+            clicks_to_fiducials(state.clicks, self._markers[include], include)
+
+    def _refill_overlay(self) -> None:
+        image = self._workflow.image
+        if image is None or self._workflow.assessment is None:
+            self._drop_overlay()
+            return
+        values, low, high = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+        named = Image(values, image.geometry, "Uncertainty")
+        self.overlay = overlay_volume(self._scene, named, low, high, self.overlay)
+
+    def _layers(self, volume: vtkMRMLScalarVolumeNode | bool | None = True) -> None:
+        background = self.volume if volume is True else volume
+        show_in_slices(
+            self._scene, background, self.overlay if self._overlay_shown else None, self._overlay_opacity
+        )
+
+    def _drop_overlay(self) -> None:
+        if self.overlay is not None:
+            overlay, self.overlay = self.overlay, None
+            self._layers()
+            self._scene.RemoveNode(overlay)
+
+    def _remove_contour(self) -> None:
+        self._mask = None
+        self._drop_overlay()
+        for node in (self.segmentation, self.surface):
+            if node is not None:
+                self._scene.RemoveNode(node)
+        self.segmentation, self.segment_id, self.surface = None, "", None

@@ -1,0 +1,38 @@
+"""The uncertainty map over the scan: a volume node in the slice foreground."""
+
+from __future__ import annotations
+
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
+
+from TumorSegRobustLib.image import Image
+from TumorSegRobustLib.scene.colours import uncertainty_table
+from TumorSegRobustLib.scene.volumes import image_to_volume
+
+
+def overlay_volume(
+    scene: vtkMRMLScene, image: Image, low: float, high: float, node: vtkMRMLScalarVolumeNode | None = None
+) -> vtkMRMLScalarVolumeNode:
+    """A volume node that shows values from low to high in the uncertainty colours, transparent below low.
+
+    A window of no width (a map that is flat there) is widened a little.
+    """
+    node = image_to_volume(scene, image, node)
+    display = node.GetDisplayNode()
+    was_modifying = display.StartModify()
+    display.SetAndObserveColorNodeID(uncertainty_table(scene).GetID())
+    set_overlay_window(node, low, high)
+    display.SetInterpolate(True)
+    display.EndModify(was_modifying)
+    return node
+
+
+def set_overlay_window(node: vtkMRMLScalarVolumeNode, low: float, high: float) -> None:
+    """Move the window of an overlay without touching its voxels."""
+    if high <= low:
+        high = low + max(1e-6, abs(low) * 1e-6)
+    display = node.GetDisplayNode()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevelMinMax(float(low), float(high))
+    display.AutoThresholdOff()
+    display.SetThreshold(float(low), 1e30)
+    display.ApplyThresholdOn()
