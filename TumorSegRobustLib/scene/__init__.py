@@ -13,7 +13,7 @@ from TumorSegRobustLib.scene.markups import (
     create_fiducials,
     fiducials_to_clicks,
 )
-from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window
+from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment, segment_to_mask
 from TumorSegRobustLib.scene.space import lps_of, ras_of
 from TumorSegRobustLib.scene.surface import create_surface, update_surface
@@ -49,6 +49,7 @@ __all__ = [
     "slice_nodes",
     "uncertainty_colours",
     "uncertainty_table",
+    "update_overlay",
     "update_surface",
     "usual_window",
     "volume_to_image",

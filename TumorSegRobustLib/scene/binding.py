@@ -12,8 +12,8 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNod
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
-from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window
-from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment
+from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
+from TumorSegRobustLib.scene.segments import Box, create_segmentation, mask_to_segment
 from TumorSegRobustLib.scene.surface import create_surface, update_surface
 from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices
 from TumorSegRobustLib.scene.volumes import image_to_volume, set_window, usual_window, volume_to_image
@@ -116,7 +116,8 @@ class SceneBinding:
         image = self._workflow.image
         self._remove_contour()
         if image is None:
-            self._layers(None)
+            self.volume = None
+            self._layers()
             return
         adopted, self._adopted = self._adopted, None
         if adopted is not None and adopted[1].voxels is image.voxels:
@@ -128,7 +129,7 @@ class SceneBinding:
         file_under_patient(self._scene, [self.volume])
         self._layers()
 
-    def _on_contour(self, mask: NDArray[np.bool_] | None, _box: object = None) -> None:
+    def _on_contour(self, mask: NDArray[np.bool_] | None, box: Box | None = None) -> None:
         image = self._workflow.image
         if mask is None or image is None:
             self._remove_contour()
@@ -138,15 +139,10 @@ class SceneBinding:
             file_under_patient(self._scene, [self.segmentation])
         self._mask = mask
         mask_to_segment(self.segmentation, self.segment_id, mask, image.geometry)
-        if self._overlay_shown and self.overlay is not None:
-            self._refill_overlay()
+        self._follow_overlay(box)
 
     def _on_assessment(self, *_: object) -> None:
-        if self._overlay_shown:
-            self._refill_overlay()
-            self._layers()
-        else:
-            self._drop_overlay()
+        self._follow_overlay(None)
 
     def _on_state(self, state: State) -> None:
         if state.clicks == self._shown_clicks:
@@ -157,20 +153,29 @@ class SceneBinding:
                 self._markers[include] = create_fiducials(self._scene, include)
             clicks_to_fiducials(state.clicks, self._markers[include], include)
 
+    def _follow_overlay(self, box: Box | None) -> None:
+        """Bring a shown overlay up to date; a hidden one is dropped, and filled again when it is wanted."""
+        if not self._overlay_shown:
+            self._drop_overlay()
+        elif self.overlay is None or box is None:
+            self._refill_overlay()
+            self._layers()
+        else:
+            values, _, _ = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+            update_overlay(self.overlay, values, box)
+
     def _refill_overlay(self) -> None:
         image = self._workflow.image
-        if image is None or self._workflow.assessment is None:
+        if image is None or self._workflow.mask is None:
             self._drop_overlay()
             return
         values, low, high = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
         named = Image(values, image.geometry, "Uncertainty")
         self.overlay = overlay_volume(self._scene, named, low, high, self.overlay)
 
-    def _layers(self, volume: vtkMRMLScalarVolumeNode | bool | None = True) -> None:
-        background = self.volume if volume is True else volume
-        show_in_slices(
-            self._scene, background, self.overlay if self._overlay_shown else None, self._overlay_opacity
-        )
+    def _layers(self) -> None:
+        overlay = self.overlay if self._overlay_shown else None
+        show_in_slices(self._scene, self.volume, overlay, self._overlay_opacity)
 
     def _drop_overlay(self) -> None:
         if self.overlay is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from numpy.typing import NDArray
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene
+from vtk.util.numpy_support import vtk_to_numpy
 
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.colours import uncertainty_table
+from TumorSegRobustLib.scene.segments import Box
 from TumorSegRobustLib.scene.volumes import image_to_volume
 
 
@@ -24,6 +27,14 @@ def overlay_volume(
     display.SetInterpolate(True)
     display.EndModify(was_modifying)
     return node
+
+
+def update_overlay(node: vtkMRMLScalarVolumeNode, values: NDArray, box: Box) -> None:
+    """Copy the map's values inside the box (k, j, i) into the node: a click touches a small part of it."""
+    scalars = node.GetImageData().GetPointData().GetScalars()
+    vtk_to_numpy(scalars).reshape(values.shape)[box] = values[box]
+    scalars.Modified()
+    node.GetImageData().Modified()
 
 
 def set_overlay_window(node: vtkMRMLScalarVolumeNode, low: float, high: float) -> None:

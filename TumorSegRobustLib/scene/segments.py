@@ -98,8 +98,7 @@ def bounding_box(mask: NDArray) -> Box | None:
     if not slabs.size:
         return None
     k = slice(int(slabs[0]), int(slabs[-1]) + 1)
-    plane = mask[k].any(axis=0)
-    rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+    rows, columns = (np.flatnonzero(mask[k].any(axis=axes)) for axes in ((0, 2), (0, 1)))
     return k, slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 

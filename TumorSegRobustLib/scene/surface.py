@@ -1,7 +1,7 @@
 """The tumour as a surface for the 3D view, in a model node of its own.
 
-Not the closed surface of the segmentation: once that exists, every click re-converts it before the slice views may
-show the new contour (60-110 ms for 100 ml on one core, measured). A model is refreshed when the user pauses.
+Not the closed surface of the segmentation: once that exists, every click re-converts it (60-110 ms for 100 ml
+on one core, measured) before the slice views may show the new contour. A model can wait for a pause.
 """
 
 from __future__ import annotations
