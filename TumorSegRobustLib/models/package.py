@@ -63,7 +63,7 @@ class ModelPackage:
 
     @classmethod
     def load(cls, folder: str | Path) -> ModelPackage:
-        """Read and check the description, not the weights; UnusableInput (one line) when it cannot be used."""
+        """Read and check the description, not the weights; UnusableInput (one line) when it is unusable."""
         folder = Path(folder)
         data = _read_description(folder)
         try:

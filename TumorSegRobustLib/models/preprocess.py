@@ -24,8 +24,9 @@ DEFAULT_PREPROCESSING: Mapping[str, Any] = {
     "stripped_fraction": 0.6,
     # ... "nearly": within this fraction of the range from the minimum to the 99.5th percentile.
     "stripped_tiny": 0.002,
-    # Otherwise the foreground is everything above this percentile.
-    "foreground_percentile": 40,
+    # Otherwise the foreground is brighter than this fraction of the range from the 1st to the 99.5th percentile:
+    # a threshold that, unlike a percentile, does not depend on how much air the field of view holds.
+    "foreground_fraction": 0.15,
     "clip_percentiles": [0.5, 99.5],
     "z_clip": [-4, 6],
     # Network input: sides are a multiple of this, and at least the minimum (instance norm needs > 1 voxel).
@@ -58,6 +59,8 @@ def prepare(
         oriented.voxels, oriented.geometry, geometry, antialias=float(p["antialias"])
     )
     foreground, stripped = find_foreground(array, p)
+    if stripped:  # upstream z-scoring can leave the background in the middle of the range
+        array = np.where(foreground, array, array[foreground].min())
     return Prepared(normalise(array, foreground, p), geometry, foreground, stripped)
 
 
@@ -66,14 +69,18 @@ def find_foreground(
 ) -> tuple[np.ndarray, bool]:
     """(foreground mask, was the background stripped?) of raw intensities.
 
-    Stripped scans (most voxels at the minimum): all voxels above the minimum; others: all above a percentile.
+    Stripped scans (most voxels at one value): all voxels but that value; others: all above a threshold.
     """
     p = {**DEFAULT_PREPROCESSING, **(parameters or {})}
-    lowest = float(array.min())
-    tiny = lowest + float(p["stripped_tiny"]) * (float(np.percentile(array, 99.5)) - lowest)
-    above = array > tiny
-    stripped = bool(1.0 - above.mean() > float(p["stripped_fraction"]))
-    foreground = above if stripped else array > np.percentile(array, float(p["foreground_percentile"]))
+    lowest, top = float(array.min()), float(np.percentile(array, 99.5))
+    background = float(np.median(array)) if p["stripped_fraction"] >= 0.5 else lowest
+    other = np.abs(array - background) > float(p["stripped_tiny"]) * (top - lowest)
+    stripped = bool(1.0 - other.mean() > float(p["stripped_fraction"]))
+    if stripped:
+        foreground = other
+    else:
+        low = float(np.percentile(array, 1.0))
+        foreground = array > low + float(p["foreground_fraction"]) * (top - low)
     if np.count_nonzero(foreground) < _FEWEST_FOREGROUND_VOXELS:
         foreground = np.ones(array.shape, dtype=bool)
     return foreground, stripped
