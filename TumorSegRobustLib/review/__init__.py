@@ -1,0 +1,30 @@
+"""What the clinician does to a contour: clicks, painting, undo, acceptance; and the journal that remembers
+it.
+"""
+
+from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed
+from TumorSegRobustLib.review.click_files import read_clicks
+from TumorSegRobustLib.review.geodesic import GeodesicRefiner
+from TumorSegRobustLib.review.journal import Journal
+from TumorSegRobustLib.review.refiner import Refinement, Refiner, Situation
+from TumorSegRobustLib.review.replay import replay_journal
+from TumorSegRobustLib.review.session import Acceptance, ReviewSession
+from TumorSegRobustLib.review.verify import JournalReport, verify_journal
+
+__all__ = [
+    "Acceptance",
+    "Box",
+    "Click",
+    "ClickResult",
+    "GeodesicRefiner",
+    "Journal",
+    "JournalReport",
+    "Refinement",
+    "Refiner",
+    "ReviewSession",
+    "Seed",
+    "Situation",
+    "read_clicks",
+    "replay_journal",
+    "verify_journal",
+]
