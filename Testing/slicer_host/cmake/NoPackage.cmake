@@ -1,0 +1,1 @@
+# In Slicer this place defines the package target; `cmake --install` shows the same tree.

@@ -1,0 +1,1 @@
+"""What the desktop panel needs of Slicer: place mode, DICOM database, installer, event loop."""

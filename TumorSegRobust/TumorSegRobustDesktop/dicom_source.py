@@ -1,0 +1,82 @@
+"""Which DICOM series a volume of the scene came from; RTSTRUCT refers to its images one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from TumorSegRobustLib.image import DicomSeries, Image
+
+
+def series_of(node: Any, database: Any = None) -> DicomSeries | None:
+    """The series of a volume node, None when nothing leads to its files.
+
+    database: `slicer.dicomDatabase`, which knows the files of the instances that Slicer's DICOM module notes
+    on the node. A volume loaded from files by itself leads to them through its storage node.
+    """
+    uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+    files = [Path(name) for uid in uids if database is not None and (name := database.fileForInstance(uid))]
+    if not files:
+        files = list(_stored_files(node.GetStorageNode()))
+    for folder in sorted({file.parent for file in files if file.is_file()}):
+        for series in _series_in(folder):
+            if _holds(series, uids, files):
+                return series
+    return None
+
+
+def series_in_folder(folder: Path, image: Image) -> DicomSeries:
+    """The series in a folder that the user points at, which must lie where the scan lies.
+
+    Raises UnusableInput when no series there covers the scan.
+    """
+    from TumorSegRobustLib.errors import UnusableInput
+
+    found = _series_in(folder)
+    matching = [series for series in found if _same_place(series, image)]
+    if len(matching) == 1:
+        return matching[0]
+    if not found:
+        raise UnusableInput(f"{folder} holds no DICOM images; choose the folder with the series of this scan")
+    if matching:
+        count = len(matching)
+        raise UnusableInput(f"{folder} holds {count} series on this scan's grid; choose a folder with one")
+    raise UnusableInput(f"No series in {folder} lies on this scan's grid; choose the one it was loaded from")
+
+
+def _stored_files(storage: Any) -> Iterable[Path]:
+    if storage is None:
+        return
+    if storage.GetFileName():
+        yield Path(storage.GetFullNameFromFileName())
+    for index in range(storage.GetNumberOfFileNames()):
+        yield Path(storage.GetFullNameFromNthFileName(index))
+
+
+def _series_in(folder: Path) -> list[DicomSeries]:
+    from TumorSegRobustLib.image import list_series
+
+    return list_series(folder)
+
+
+def _holds(series: DicomSeries, uids: list[str], files: list[Path]) -> bool:
+    if uids:
+        return set(uids) <= set(series.sop_instance_uids)
+    return any(file in series.files for file in files)
+
+
+def _same_place(series: DicomSeries, image: Image) -> bool:
+    """Whether the two grids have the same corners, in whatever order their axes run."""
+    import numpy as np
+
+    def corners(geometry: Any) -> Any:
+        ends = np.array(geometry.shape) - 1
+        index = np.array([[k, j, i] for k in (0, 1) for j in (0, 1) for i in (0, 1)]) * ends
+        return geometry.position_of(index)
+
+    ours, theirs = corners(image.geometry), corners(series.geometry)
+    distance = np.linalg.norm(ours[:, None] - theirs[None], axis=-1)
+    tolerance = 0.05 * min(image.geometry.spacing_mm)
+    return bool((distance.min(axis=0) < tolerance).all() and (distance.min(axis=1) < tolerance).all())
