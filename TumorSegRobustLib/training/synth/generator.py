@@ -74,7 +74,7 @@ class HeadGenerator:
             if draw.chance(0.7):
                 looked_up = mass_effect(looked_up, seed_, draw.uniform(0, 0.6))
         classes = lookup(anatomy.classes, looked_up).long()
-        image, lesions, contrast = self._paint(classes, position, seeds, draw)
+        image, lesions, contrast = self.paint(classes, position, seeds, draw)
         brain = IS_BRAIN[classes]
         whole = torch.zeros(c.patch, dtype=torch.bool)
         for lesion in lesions:
@@ -87,9 +87,10 @@ class HeadGenerator:
         truth = torch.stack([whole, brain]).to(torch.uint8)
         return Sample(_normalised(raw)[None], truth, raw, contrast.kind)
 
-    def _paint(
+    def paint(
         self, classes: torch.Tensor, position: torch.Tensor, seeds: list, draw: Draw
     ) -> tuple[torch.Tensor, list[Lesion], Contrast]:
+        """The head before any scanner saw it (k, j, i, about 0..1.5), its lesions, and the contrast drawn."""
         c = self.config
         contrast = draw_contrast(draw, dict(c.kinds))
         shape = classes.shape
