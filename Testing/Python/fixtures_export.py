@@ -135,7 +135,7 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def read_even_odd(rtstruct: Path, folder: Path) -> dict[str, np.ndarray]:
-    """Masks (slices, rows, columns) of an RTSTRUCT, testing voxel centres against edges; knows nothing of ours.
+    """Masks (slices, rows, columns) of an RTSTRUCT: voxel centres against edges, and none of our code.
 
     Slices in order along the normal of the images in `folder`; each contour must lie on the image it names.
     """
