@@ -1,0 +1,85 @@
+"""`models`: which packages of networks are there, what they are, and whether they are whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..errors import UnusableInput
+from .options import Json, example
+from .speaking import note, say, table
+
+Identifier = Annotated[str | None, typer.Argument(metavar="[ID]", help="Id or folder; default: brain-mr.")]
+
+models = typer.Typer(help="The packages of networks on this machine.", no_args_is_help=True)
+
+
+def add_to(program: typer.Typer) -> None:
+    program.add_typer(models, name="models")
+
+
+@models.command("list", epilog=example("models list"))
+def list_them(as_json: Json = False) -> None:
+    """Every package that can be used, and a note for each folder that cannot."""
+    from ..models import broken_packages, list_packages
+
+    packages = list_packages()
+    if as_json:
+        say([package.info() for package in packages], True, ())
+    else:
+        table(
+            [(p.id, p.version, str(len(p.members)), p.licence, p.title) for p in packages],
+            columns=("id", "version", "members", "licence", "title"),
+        )
+    for _, reason in broken_packages():
+        note(reason)
+
+
+@models.command(epilog=example("models info brain-mr"))
+def info(identifier: Identifier = None, as_json: Json = False) -> None:
+    """What a package is: channels, members, licence, calibration, what it was trained on."""
+    from ..models import find_package
+
+    package = find_package(identifier)
+    document = package.info()
+    rows = [(key, str(document[key])) for key in ("id", "version", "title", "licence", "folder", "sha256")]
+    rows += [
+        ("channel", f"{channel.name}{'' if channel.required else ' (optional)'}: {channel.description}")
+        for channel in package.channels
+    ]
+    rows += [("output", output) for output in package.outputs]
+    rows += [
+        (
+            "member",
+            f"{m.name}: {m.network['name']} at {'x'.join(f'{s:g}' for s in m.spacing_mm)} mm, seed {m.seed}",
+        )
+        for m in package.members
+    ]
+    say(document, as_json, rows)
+
+
+@models.command(epilog=example("models verify"))
+def verify(
+    identifier: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Id or folder; default: all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare every file with its recorded hash; exit code 2 when one is missing or was changed."""
+    from ..models import find_package, list_packages
+
+    packages = [find_package(identifier)] if identifier else list_packages()
+    if not packages:
+        raise UnusableInput("No model package is on this machine; install the program again.")
+    problems = {package.id: package.verify() for package in packages}
+    bad = {name: found for name, found in problems.items() if found}
+    if as_json or not bad:
+        say(
+            [{"id": name, "ok": not found, "problems": found} for name, found in problems.items()],
+            as_json,
+            [(name, "whole: every file has its recorded hash") for name in problems],
+        )
+    if bad:
+        what = "; ".join(f"{name}: {', '.join(found)}" for name, found in bad.items())
+        raise UnusableInput(f"{what}. Restore the package from where it came; do not use it as it is.")

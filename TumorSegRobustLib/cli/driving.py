@@ -1,0 +1,82 @@
+"""The same `Workflow` that the panels show, driven by a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UnusableInput
+from .job import Job
+from .options import Device
+from .outputs import Places
+from .speaking import note
+
+if TYPE_CHECKING:
+    from ..models import ModelPackage
+    from ..workflow import State, Workflow
+
+
+@contextmanager
+def workflow_for(job: Job, places: Places) -> Iterator[Workflow]:
+    """A workflow whose commands return when they are done, tell their progress, and stop with the job."""
+    from ..workflow import Workflow
+
+    workflow = Workflow(work_folder=places.work, background=False)
+
+    def tell(state: State) -> None:
+        if state.progress is not None:
+            job.show(state.progress, state.message)
+
+    def cancel() -> None:
+        with suppress(UnusableInput):  # between two commands nothing runs; the job's own check stops those
+            workflow.cancel()
+
+    workflow.changed.connect(tell)
+    job.on_cancel(cancel)
+    try:
+        yield workflow
+    finally:
+        workflow.close()
+
+
+def open_scan(workflow: Workflow, job: Job, scan: Path, channels: Sequence[tuple[str, Path]] = ()) -> None:
+    """Open `scan` and its further channels; what was done to them to fit is noted on stderr."""
+    workflow.open(scan)
+    for name, path in channels:
+        job.progress.check()
+        workflow.open(path, channel=name)
+    for remark in workflow.state.notices:
+        note(remark)
+    job.progress.check()
+
+
+def choose(workflow: Workflow, model: str | None, device: Device) -> None:
+    """Use this package on this device. Raises `UnusableInput` where one of them is not there."""
+    workflow.choose_package(model)
+    workflow.choose_device(device.value)
+
+
+def read_channels(words: Sequence[str], package: ModelPackage) -> list[tuple[str, Path]]:
+    """`NAME=IMAGE` words as (name, path). Raises `UnusableInput` for a name that is no further channel.
+
+    IMAGE itself is the package's first required channel; upper and lower case are the same.
+    """
+    names = {channel.name.lower(): channel.name for channel in package.channels}
+    first = next(channel.name for channel in package.channels if channel.required)
+    further = ", ".join(name for name in names.values() if name != first)
+    known = f"its further channels are: {further}" if further else f"{first} is its only channel"
+    channels: dict[str, Path] = {}
+    for word in words:
+        given, equals, path = word.partition("=")
+        name = names.get(given.lower(), "")
+        if not equals or not path:
+            raise UnusableInput(f"--channel {word}: write NAME=IMAGE, for example --channel t1c=t1c.nii.gz.")
+        if not name:
+            raise UnusableInput(f"--channel {word}: the model {package.id} has no channel {given} ({known}).")
+        if name == first or name in channels:
+            which = "is IMAGE itself" if name == first else "was given before"
+            raise UnusableInput(f"--channel {word}: the channel {name} {which}; give each channel once.")
+        channels[name] = Path(path)
+    return list(channels.items())
