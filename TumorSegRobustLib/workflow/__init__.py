@@ -1,0 +1,27 @@
+"""The toolkit-neutral presenter: what the desktop panel, the browser panel and the command line all drive."""
+
+from .journals import Unfinished, default_work_folder
+from .proposal import Proposal
+from .rooms import EnsembleFactory, EnsembleLike, Rooms
+from .signal import Signal
+from .state import COMMANDS, TOOLS, Phase, State, Tool
+from .worker import Dispatch, run_now
+from .workflow import Workflow
+
+__all__ = [
+    "COMMANDS",
+    "TOOLS",
+    "Dispatch",
+    "EnsembleFactory",
+    "EnsembleLike",
+    "Phase",
+    "Proposal",
+    "Rooms",
+    "Signal",
+    "State",
+    "Tool",
+    "Unfinished",
+    "Workflow",
+    "default_work_folder",
+    "run_now",
+]

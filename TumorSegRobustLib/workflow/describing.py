@@ -1,0 +1,60 @@
+"""From the facts to the `State` that panels draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .state import COMMANDS, Situation, State
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .journals import Unfinished
+    from .reviewing import Look, Review
+
+
+def describe(
+    before: State,
+    running: str,
+    edits: int,
+    case: Case | None,
+    review: Review | None,
+    look: Look | None,
+    unfinished: tuple[Unfinished, ...],
+    changes: Mapping[str, Any],
+) -> State:
+    """The state now: it follows from the facts, except for what `changes` set (message, error, tool, ...)."""
+    situation = Situation(
+        running=running,
+        has_image=case is not None,
+        has_series=case is not None and case.series is not None,
+        has_review=look is not None,
+        accepted=look is not None and bool(look.accepted_by),
+        can_undo=look is not None and (look.can_undo or edits > 0),
+        can_redo=look is not None and look.can_redo,
+        volume_ml=look.volume_ml if look else 0.0,
+        resumable=bool(unfinished),
+    )
+    why_not = situation.why_not()
+    result = review.proposal.result if review else {}
+    triage, quality = result.get("triage") or {}, result.get("quality") or {}
+    interval = quality.get("interval")
+    facts = {
+        "phase": situation.phase,
+        "progress": before.progress if running else None,
+        "image_name": case.image.name if case else "",
+        "channels": tuple(case.channels) if case else (),
+        "can": frozenset(command for command in COMMANDS if command not in why_not),
+        "why_not": MappingProxyType(why_not),
+        "triage_level": triage.get("level", ""),
+        "reasons": tuple(triage.get("reasons", ())),
+        "predicted_dice": quality.get("predicted_dice"),
+        "interval": (interval[0], interval[1]) if interval else None,
+        "volume_ml": look.volume_ml if look else None,
+        "clicks": look.clicks if look else (),
+        "accepted_by": look.accepted_by if look else "",
+        "notices": (*(case.notices if case else ()), *result.get("notices", ())),
+    }
+    return replace(before, **{**facts, **changes})

@@ -1,0 +1,70 @@
+"""The one line that tells the clinician what happened, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Cancelled, UnusableInput
+
+if TYPE_CHECKING:
+    from .case import Case
+    from .journals import Unfinished
+    from .proposal import Proposal
+
+
+def opened(case: Case, unfinished: Sequence[Unfinished]) -> str:
+    name = case.image.name or "The scan"
+    if len(case.channels) > 1:
+        return f"{name} is open with {len(case.channels)} channels. Press Segment, or start from nothing."
+    if unfinished:
+        return f"{name} is open. An unfinished review ({unfinished[0]}) can be continued."
+    return f"{name} is open. Press Segment, or start from nothing."
+
+
+def begun(proposal: Proposal, volume_ml: float) -> str:
+    """The first line of a review, whatever it began with."""
+    if proposal.started_from == "networks":
+        return proposed(proposal.result)
+    if proposal.started_from == "nothing":
+        return "Choose Include and click in the tumour."
+    origin = "Continued" if proposal.started_from == "journal" else "Opened"
+    return f"{origin}: tumour of {volume_ml:.1f} ml."
+
+
+def proposed(result: Mapping[str, Any]) -> str:
+    """After the networks: volume, how far to trust it, and what to do."""
+    volume, triage = float(result["volume_ml"]), result["triage"]
+    reason = triage["reasons"][0].rstrip(".") if triage["reasons"] else "the networks disagree"
+    if volume <= 0:
+        return "The networks found no tumour. If you see one, choose Include and click in it."
+    contour = f"Tumour of {volume:.1f} ml."
+    if triage["level"] == "accept":
+        dice = result["quality"]["predicted_dice"]
+        agree = f" (expected overlap {dice:.2f})" if dice is not None else ""
+        return f"{contour} The networks agree{agree}; look it over, then accept."
+    if triage["level"] == "reject":
+        return f"{contour} Do not rely on it: {reason}. Correct it, or start from nothing."
+    return f"{contour} Please check it: {reason}."
+
+
+def clicked(include: bool, honoured: bool, changed_ml: float, volume_ml: float) -> str:
+    word = "Included" if include else "Excluded"
+    if not honoured:
+        return "This click had no effect: the contour stayed as it was."
+    if changed_ml <= 0:
+        return f"{word}: the contour was so already. Tumour of {volume_ml:.1f} ml."
+    return f"{word}: {changed_ml:.1f} ml changed. Tumour of {volume_ml:.1f} ml."
+
+
+def of_error(error: BaseException, doing: str) -> str:
+    """One line for any exception; only the expected ones speak for themselves. doing: "Opening the scan."."""
+    doing = doing.rstrip(".")
+    text = " ".join(str(error).split())
+    if isinstance(error, UnusableInput | Cancelled):
+        return text
+    if isinstance(error, MemoryError):
+        return f"{doing} needs more memory than this computer has free: close other programs and try again."
+    if isinstance(error, OSError):
+        return f"{doing} failed: {error.strerror or text}{f' ({error.filename})' if error.filename else ''}."
+    return f"{doing} failed unexpectedly ({type(error).__name__}: {text[:200]}); details are in the log."

@@ -1,0 +1,60 @@
+"""Where a review begins: with the networks, with earlier results, with a journal, or with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import results
+from .overlay import entropy_of
+
+if TYPE_CHECKING:
+    from ..inference import Prediction
+    from ..review import ReviewSession
+    from ..trust import Assessment
+
+Origin = Literal["networks", "results", "nothing", "journal"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """result: its result.json. probability: (k, j, i) float32, tumour where >= threshold; None for nothing.
+
+    maps: kind of uncertainty -> float array (k, j, i), "entropy" always among them.
+    """
+
+    result: Mapping[str, Any]
+    maps: Mapping[str, NDArray]
+    started_from: Origin
+    probability: NDArray | None = None
+    threshold: float = 0.5
+    prediction: Prediction | None = None
+    assessment: Assessment | None = None
+
+    @classmethod
+    def of_networks(
+        cls, prediction: Prediction, assessment: Assessment, seconds: Mapping[str, float]
+    ) -> Proposal:
+        maps = {
+            "entropy": assessment.entropy,
+            "mutual_information": assessment.mutual_information,
+            "disagreement": assessment.disagreement,
+        }
+        result = results.of_prediction(prediction, assessment, seconds)
+        return cls(
+            result, maps, "networks", prediction.probability, prediction.threshold, prediction, assessment
+        )
+
+    @classmethod
+    def of_nothing(cls, shape: tuple[int, ...]) -> Proposal:
+        return cls(results.of_nothing(), {"entropy": np.zeros(shape, np.float32)}, "nothing")
+
+    @classmethod
+    def of_journal(cls, session: ReviewSession, source: Mapping[str, Any]) -> Proposal:
+        """Of a resumed session; `source` is what the journal says about its beginning."""
+        result = source.get("result") or results.of_nothing()
+        return cls(result, {"entropy": entropy_of(session.probability)}, "journal")

@@ -1,0 +1,131 @@
+"""The documents that go with a contour, result.json and refine.json, as the command line promises them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..image import Geometry
+    from ..inference import Prediction
+    from ..review import ReviewSession
+    from ..trust import Assessment
+
+NO_ADAPTATION = {"tried": False, "accepted": False, "why": "not asked for"}
+
+
+def of_prediction(
+    prediction: Prediction, assessment: Assessment, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """result.json of the networks' proposal; `seconds` of the steps around the prediction are merged in."""
+    trust = assessment.to_json()
+    model = prediction.package
+    return _plain(
+        {
+            "model": {key: model.get(key) for key in ("id", "version", "sha256", "licence")},
+            "volume_ml": assessment.volume_ml,
+            "lesions": trust["lesions"],
+            "quality": {"predicted_dice": assessment.predicted_dice, "interval": assessment.interval},
+            "triage": {"level": assessment.level, "reasons": assessment.reasons},
+            "shift": assessment.shift,
+            "adaptation": NO_ADAPTATION,
+            "device": prediction.device,
+            "backend": prediction.backend,
+            "seconds": {**prediction.seconds, **seconds},
+            "peak_memory_mb": prediction.peak_memory_mb,
+            "notices": prediction.notices,
+            "software": _SOFTWARE,
+        }
+    )
+
+
+def of_nothing() -> dict[str, Any]:
+    """result.json of a contour that no network proposed: the same keys, null where one would have spoken."""
+    return {
+        "model": None,
+        "volume_ml": 0.0,
+        "lesions": [],
+        "quality": {"predicted_dice": None, "interval": None},
+        "triage": {"level": "review", "reasons": ["The contour was made by hand: no network was asked."]},
+        "shift": None,
+        "adaptation": NO_ADAPTATION,
+        "device": None,
+        "backend": None,
+        "seconds": {},
+        "peak_memory_mb": None,
+        "notices": [],
+        "software": _SOFTWARE,
+    }
+
+
+def corrected(result: Mapping[str, Any], mask: NDArray, geometry: Geometry) -> dict[str, Any]:
+    """The proposal's document with volume and lesions of the contour as it is now (after clicks)."""
+    return _plain({**result, "volume_ml": volume_ml(mask, geometry), "lesions": lesions_of(mask, geometry)})
+
+
+def of_review(
+    clicks: Sequence[Mapping[str, Any]], session: ReviewSession, geometry: Geometry, started_from: str
+) -> dict[str, Any]:
+    """refine.json; each click: position_lps_mm, include, honoured, changed_ml, seconds.
+
+    journal_head: hash of the journal's last line; with it, even a journal cut off at its end is found out.
+    """
+    accepted = session.accepted
+    return _plain(
+        {
+            "clicks": clicks,
+            "volume_ml": volume_ml(session.mask, geometry),
+            "started_from": started_from,
+            "accepted": asdict(accepted) if accepted else None,
+            "journal": "journal.jsonl",
+            "journal_head": session.head,
+            "software": _SOFTWARE,
+        }
+    )
+
+
+def volume_ml(mask: NDArray, geometry: Geometry) -> float:
+    return float(np.count_nonzero(mask) * geometry.voxel_ml)
+
+
+def lesions_of(mask: NDArray, geometry: Geometry) -> list[dict[str, Any]]:
+    """Components that touch at least by a corner, the largest first: volume and centre of mass."""
+    if not mask.any():
+        return []
+    import cc3d
+
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26)
+    statistics = cc3d.statistics(labels)
+    counts, centres = statistics["voxel_counts"][1:], statistics["centroids"][1:]
+    return [
+        {
+            "volume_ml": float(counts[n] * geometry.voxel_ml),
+            "centre_lps_mm": [float(v) for v in geometry.position_of(centres[n])],
+        }
+        for n in np.argsort(-counts.astype(np.int64), kind="stable")
+    ]
+
+
+_SOFTWARE = {"name": "TumorSegRobust", "version": __version__}
+
+
+def _plain(value: Any) -> Any:
+    """Only what JSON knows: tuples and arrays become lists, NaN and infinities null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

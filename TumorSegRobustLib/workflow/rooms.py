@@ -1,0 +1,115 @@
+"""What the workflow asks of the other rooms, as functions that tests and hosts may replace.
+
+Each one imports its room when it is first called, so that a panel opens before torch is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..resources import resource
+
+if TYPE_CHECKING:
+    from ..image import DicomSeries, Image
+    from ..inference import Prediction
+    from ..models import ModelPackage
+    from ..progress import Progress
+    from ..review import ReviewSession
+    from ..trust import Assessment
+    from .proposal import Proposal
+
+
+class EnsembleLike(Protocol):
+    """What `Workflow` needs of `inference.Ensemble`."""
+
+    def warm_up(self) -> Any: ...
+
+    def predict(self, image: Image | dict[str, Image], progress: Progress | None = None) -> Prediction: ...
+
+
+EnsembleFactory = Callable[[str | None, str], EnsembleLike]
+"""(id or folder of the package, None = the default one; device) -> an ensemble."""
+
+
+def read_scan(path: Path) -> tuple[Image, DicomSeries | None]:
+    """A volume file, or a folder with one DICOM series (the series is what RTSTRUCT refers to)."""
+    from ..image import read_image, read_series
+
+    if path.is_dir():
+        return read_series(path)
+    return read_image(path), None
+
+
+def list_packages() -> Sequence[ModelPackage]:
+    from ..models import list_packages as of_models
+
+    return of_models()
+
+
+def find_package(id_or_folder: str | None) -> ModelPackage:
+    from ..models import find_package as of_models
+
+    return of_models(id_or_folder)
+
+
+def make_ensemble(id_or_folder: str | None, device: str) -> EnsembleLike:
+    from ..inference import Ensemble
+
+    return Ensemble(find_package(id_or_folder), device=device)
+
+
+def assess(prediction: Prediction, image: Image) -> Assessment:
+    from ..trust import assess as of_trust
+
+    return of_trust(prediction, image)
+
+
+def start_session(
+    image: Image, journal: Path, proposal: Proposal, source: Mapping[str, Any]
+) -> ReviewSession:
+    from ..review import ReviewSession
+
+    return ReviewSession.start(
+        image,
+        journal,
+        probability=proposal.probability,
+        threshold=proposal.threshold,
+        source=dict(source),
+    )
+
+
+def resume_session(image: Image, journal: Path) -> tuple[ReviewSession, Mapping[str, Any]]:
+    """The session, and the `source` that it was started with."""
+    from ..review import ReviewSession
+    from ..review.journal import read_journal
+
+    session = ReviewSession.resume(image, journal)
+    return session, read_journal(journal)[0].data["source"]
+
+
+def write_rtstruct(mask: Image, series: DicomSeries, out: Path, name: str) -> Path:
+    from ..export import write_rtstruct as of_export
+
+    return of_export(mask, series, out, name=name).path
+
+
+def sample_folder() -> Path:
+    return resource("SampleCase")
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The seams; the defaults are the real rooms."""
+
+    read_scan: Callable[[Path], tuple[Image, DicomSeries | None]] = read_scan
+    list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
+    find_package: Callable[[str | None], ModelPackage] = find_package
+    make_ensemble: EnsembleFactory = make_ensemble
+    assess: Callable[[Prediction, Image], Assessment] = assess
+    start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
+    resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
+    write_rtstruct: Callable[[Image, DicomSeries, Path, str], Path] = write_rtstruct
+    sample_folder: Callable[[], Path] = sample_folder

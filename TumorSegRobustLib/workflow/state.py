@@ -1,0 +1,121 @@
+"""What a panel shows and which commands may be pressed now: one immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ..review import Click
+
+Phase = Literal["empty", "ready", "running", "review", "accepted"]
+Tool = Literal["none", "include", "exclude"]
+
+COMMANDS = (
+    "open",
+    "segment",
+    "cancel",
+    "start_empty",
+    "resume",
+    "click",
+    "paint",
+    "undo",
+    "redo",
+    "accept",
+    "export",
+    "save",
+)
+_OF_A_CONTOUR = ("click", "paint", "undo", "redo", "accept", "export", "save")
+TOOLS: tuple[Tool, ...] = ("none", "include", "exclude")
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything a panel needs to draw itself; a new one is emitted at every change.
+
+    phase: "empty" (no scan) -> "ready" (a scan) -> "review" (a contour) -> "accepted"; "running" meanwhile.
+    message: one line in a clinician's words about what happened last.
+    progress: 0..1 while running and known, else None.
+    can: commands that may be pressed now; why_not: one line for each command that may not.
+    triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
+    predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal.
+    volume_ml: volume of the contour now, None before there is one.
+    clicks: the clicks in force, in order of time.
+    error: one line when the last command could not be done, else "".
+    """
+
+    phase: Phase = "empty"
+    message: str = "Open a scan to begin."
+    progress: float | None = None
+    package: str = ""
+    device: str = "auto"
+    image_name: str = ""
+    channels: tuple[str, ...] = ()
+    can: frozenset[str] = frozenset({"open"})
+    why_not: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    tool: Tool = "none"
+    triage_level: str = ""
+    reasons: tuple[str, ...] = ()
+    predicted_dice: float | None = None
+    interval: tuple[float, float] | None = None
+    volume_ml: float | None = None
+    clicks: tuple[Click, ...] = ()
+    accepted_by: str = ""
+    notices: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The facts from which phase and permissions follow; nothing else decides what may be pressed."""
+
+    running: str = ""
+    has_image: bool = False
+    has_series: bool = False
+    has_review: bool = False
+    accepted: bool = False
+    can_undo: bool = False
+    can_redo: bool = False
+    volume_ml: float = 0.0
+    resumable: bool = False
+
+    @property
+    def phase(self) -> Phase:
+        """`running` hides the phase before, so a cancelled command returns to it by itself."""
+        if self.running:
+            return "running"
+        if self.has_review:
+            return "accepted" if self.accepted else "review"
+        return "ready" if self.has_image else "empty"
+
+    def why_not(self) -> dict[str, str]:
+        """Command -> the one line that says why it cannot be done now; commands that can are absent."""
+        if self.running:
+            busy = f"{self.running} Wait for it or press Cancel."
+            return {command: busy for command in COMMANDS if command != "cancel"}
+        reasons = {"cancel": "Nothing is running."}
+        if not self.has_image:
+            reasons |= {c: "Open a scan first." for c in COMMANDS if c not in ("open", "cancel")}
+            return reasons
+        if not self.resumable:
+            reasons["resume"] = "There is no unfinished review of this scan."
+        if not self.has_review:
+            first = "There is no contour yet: press Segment, or start from nothing."
+            reasons |= dict.fromkeys(_OF_A_CONTOUR, first)
+            return reasons
+        if not self.can_undo:
+            reasons["undo"] = "There is nothing to undo."
+        if not self.can_redo:
+            reasons["redo"] = "There is nothing to redo."
+        if self.accepted:
+            reasons["accept"] = "This contour has been accepted already."
+        if not self.has_series:
+            reasons["export"] = (
+                "RTSTRUCT needs the DICOM series of the scan, and this scan was opened from another kind of "
+                "file: open the DICOM folder, or save the contour as NIfTI."
+            )
+        elif self.volume_ml <= 0:
+            reasons["export"] = "The contour is empty: there is nothing to export."
+        return reasons

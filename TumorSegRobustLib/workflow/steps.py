@@ -1,0 +1,138 @@
+"""The long work behind the commands as plain functions: no threads, no state; `Progress` cancels them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UnusableInput
+from ..progress import Progress
+from . import results, saving
+from .case import Case
+from .journals import new_journal
+from .networks import Networks
+from .proposal import Proposal
+from .reviewing import Review
+from .rooms import Rooms
+
+if TYPE_CHECKING:
+    from ..image import DicomSeries, Image
+
+
+def open_scan(rooms: Rooms, path: Path, channel: str, case: Case | None, progress: Progress) -> Case:
+    """A new case, or `case` with one more channel when `channel` names one."""
+    began = time.perf_counter()
+    if not path.exists():
+        raise UnusableInput(f"{path} does not exist: choose a volume file or a folder with a DICOM series.")
+    image, series = rooms.read_scan(path)
+    progress.check()
+    return open_image(image, series, channel, case, time.perf_counter() - began)
+
+
+def open_image(
+    image: Image, series: DicomSeries | None, channel: str, case: Case | None, seconds: float = 0.0
+) -> Case:
+    if channel and case is not None:
+        return case.with_channel(channel, image)
+    return Case.of(image, series, channel, seconds)
+
+
+def segment(rooms: Rooms, networks: Networks, case: Case, folder: Path, progress: Progress) -> Review:
+    """Predict, judge, and begin a review of the proposal in a journal of its own."""
+    began = time.perf_counter()
+    prediction = networks.predict(case, progress.part(0.0, 0.9))
+    progress.report(0.9, "Judging how far to trust the contour.")
+    judged = time.perf_counter()
+    assessment = rooms.assess(prediction, case.image)
+    now = time.perf_counter()
+    seconds = {"open": case.seconds, "assess": now - judged, "total": case.seconds + now - began}
+    progress.report(0.97, "Beginning the review.")
+    return begin(rooms, case, Proposal.of_networks(prediction, assessment, seconds), folder)
+
+
+def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
+    """A review with a new journal, whose first event says where the contour came from."""
+    source = {"started_from": proposal.started_from, "image": case.image.name, "result": proposal.result}
+    journal = new_journal(folder, case.digest)
+    session = rooms.start_session(case.image, journal, proposal, source)
+    return Review(case.image, session, proposal)
+
+
+def resume(rooms: Rooms, case: Case, journal: Path) -> Review:
+    """Continue after a crash; what the networks had said comes from the journal."""
+    session, source = rooms.resume_session(case.image, journal)
+    return Review(case.image, session, Proposal.of_journal(session, source))
+
+
+def earlier_results(folder: Path, image: Image) -> Proposal:
+    """The proposal that `save` wrote into `folder`; its grid must be the image's."""
+    document = _read_result(folder / saving.RESULT)
+    volumes = {}
+    for name in (saving.PROBABILITY, saving.UNCERTAINTY):
+        volume = _read_volume(folder / name)
+        if not volume.geometry.matches(image.geometry):
+            raise UnusableInput(
+                f"{folder / name} lies on another grid than the scan: open the scan it is of."
+            )
+        volumes[name] = volume.voxels
+    maps = {"entropy": volumes[saving.UNCERTAINTY]}
+    return Proposal(document, maps, "results", volumes[saving.PROBABILITY])
+
+
+def save(case: Case, review: Review, folder: Path, progress: Progress) -> Path:
+    """The files of `segment`, and those of `refine` once there was anything to review."""
+    mask, geometry = review.session.mask, case.image.geometry
+    entropy, _, _ = review.uncertainty.show("entropy", (0, 100))
+    touched = review.touched
+    document = review.proposal.result
+    if touched:
+        document = results.corrected(document, mask, geometry)
+    bundle = saving.Bundle(
+        case.image,
+        mask,
+        review.session.probability,
+        entropy,
+        document,
+        review.document() if touched else None,
+        review.session.copy_to if touched else None,
+    )
+    saved = saving.save_bundle(bundle, folder, lambda fraction: progress.report(fraction, "Saving."))
+    review.session.exported(saved / saving.SEGMENTATION, "nifti")
+    return saved
+
+
+def export_rtstruct(rooms: Rooms, case: Case, review: Review, path: Path, name: str) -> Path:
+    """Write the contour as RTSTRUCT (into `path`, or into a new file of the folder `path`)."""
+    assert case.series is not None
+    out = path / f"RTSTRUCT_{case.digest}_{name}.dcm" if path.is_dir() else path
+    mask = case.image.with_voxels(review.session.mask)
+    written = rooms.write_rtstruct(mask, case.series, out, name)
+    review.session.exported(written, "rtstruct")
+    return written
+
+
+def _read_volume(path: Path) -> Image:
+    """As `read_image`, but a map that is the same everywhere is a legitimate one here."""
+    import SimpleITK as sitk
+
+    from ..image import from_sitk
+
+    try:
+        return from_sitk(sitk.ReadImage(str(path)), path.name)
+    except RuntimeError as error:
+        raise UnusableInput(f"{path} cannot be read: give a folder that segment wrote.") from error
+
+
+def _read_result(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or not {"triage", "quality", "model"} <= set(document):
+            raise ValueError("keys are missing")
+    except OSError as error:
+        raise UnusableInput(f"{path} cannot be read: give a folder that segment wrote.") from error
+    except ValueError as error:
+        raise UnusableInput(f"{path} is no result of segment ({error}): give its folder.") from error
+    return document

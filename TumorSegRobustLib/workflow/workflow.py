@@ -1,0 +1,332 @@
+"""The presenter behind every panel and the command line: what may be done now, and the doing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..progress import Progress
+from . import steps
+from .case import Case
+from .desk import Desk
+from .journals import Unfinished, default_work_folder, unfinished_reviews
+from .networks import Networks
+from .proposal import Proposal
+from .reviewing import Change, Review
+from .rooms import EnsembleFactory, Rooms
+from .running import Runner
+from .state import TOOLS, State, Tool
+from .worker import Call, Dispatch, run_now
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..image import DicomSeries, Image
+    from ..inference import Prediction
+    from ..models import ModelPackage
+    from ..review import ReviewSession
+    from ..trust import Assessment
+
+
+class Workflow:
+    """Open a scan, segment it, correct it, accept it, export it.
+
+    Commands return at once and never raise: the work runs in one background thread, its results arrive
+    through `dispatch` in the thread of the user interface, and what went wrong is one line in `state.error`.
+    With `background=False` (the command line) a command returns when it is done, and raises `UnusableInput`,
+    `Cancelled`, or the unexpected exception, after showing it in `state` too.
+
+    Signals: `changed(State)`, `image_changed(Image)`, `assessment_changed(Assessment | None)`, and
+    `contour_changed(mask, box)`: mask bool (k, j, i), read-only, None while a new scan has no contour;
+    nothing outside `box` changed (None: anything may have).
+    """
+
+    def __init__(
+        self,
+        *,
+        work_folder: Path | None = None,
+        dispatch: Dispatch = run_now,
+        background: bool = True,
+        ensemble_factory: EnsembleFactory | None = None,
+        rooms: Rooms | None = None,
+    ) -> None:
+        """work_folder: where journals are kept, by default the platform's folder for application data.
+        ensemble_factory(package id or None, device) -> ensemble; rooms: stand-ins for the other rooms."""
+        self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
+        self._rooms = rooms or Rooms()
+        self._networks = Networks(ensemble_factory or self._rooms.make_ensemble)
+        self._desk = Desk(lambda: (self._runner.running, self._runner.edits))
+        self._runner = Runner(dispatch, background, self._desk.update)
+        self.changed, self.contour_changed = self._desk.changed, self._desk.contour_changed
+        self.image_changed, self.assessment_changed = self._desk.image_changed, self._desk.assessment_changed
+        self._desk.update()
+
+    # What there is to see
+
+    @property
+    def state(self) -> State:
+        return self._desk.state
+
+    @property
+    def image(self) -> Image | None:
+        """The first channel; its grid is the grid of everything else."""
+        return self._desk.case.image if self._desk.case else None
+
+    @property
+    def channels(self) -> Mapping[str, Image]:
+        """Every channel by name; a scan opened without a name has the name ""."""
+        return self._desk.case.channels if self._desk.case else {}
+
+    @property
+    def series(self) -> DicomSeries | None:
+        """The DICOM series of the first channel, None when it came from another kind of file."""
+        return self._desk.case.series if self._desk.case else None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """Where the review under way began."""
+        return self._desk.review.proposal if self._desk.review else None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        return self.proposal.prediction if self.proposal else None
+
+    @property
+    def assessment(self) -> Assessment | None:
+        return self.proposal.assessment if self.proposal else None
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """result.json of the proposal that the review began with; empty before there is one."""
+        return self.proposal.result if self.proposal else {}
+
+    @property
+    def session(self) -> ReviewSession | None:
+        """The review under way. Read it when nothing is running; change it only through commands."""
+        return self._desk.review.session if self._desk.review else None
+
+    @property
+    def mask(self) -> NDArray | None:
+        """The contour as shown: bool (k, j, i), read-only."""
+        return self._desk.look.mask if self._desk.look else None
+
+    def overlay(
+        self, kind: str = "entropy", percentile: tuple[float, float] = (50, 99)
+    ) -> tuple[NDArray, float, float]:
+        """(map, lo, hi): uncertainty (k, j, i), not a copy, and the window to show it in.
+
+        kind: "entropy", which follows the clicks; after `segment` also "mutual_information" and
+        "disagreement". ValueError where there is no such map.
+        """
+        if self._desk.review is None:
+            raise ValueError("There is no contour yet, and so no uncertainty to show.")
+        return self._desk.review.uncertainty.show(kind, percentile)
+
+    def resumable(self) -> tuple[Unfinished, ...]:
+        """Reviews of the open scan that were corrected and never accepted, the newest first."""
+        return self._desk.unfinished
+
+    # Choosing
+
+    def packages(self) -> Sequence[ModelPackage]:
+        return self._rooms.list_packages()
+
+    def choose_package(self, id_or_folder: str | None) -> None:
+        """Use this package from the next `segment` on; None is the default one."""
+
+        def choose() -> None:
+            package = self._rooms.find_package(id_or_folder)
+            self._networks.choose(id_or_folder, self._networks.device)
+            self._desk.update(package=package.id, message=f"Model: {package.title}.", error="")
+            self._warm_up()
+
+        self._runner.at_once("Choosing the model", choose)
+
+    def choose_device(self, device: str) -> None:
+        """auto, cpu, cuda or mps, from the next `segment` on."""
+        self._networks.choose(self._networks.package, device)
+        self._desk.update(device=device, error="")
+        self._warm_up()
+
+    def set_tool(self, tool: Tool) -> None:
+        """What a click in the scan means from now on: "none", "include" or "exclude"."""
+        if tool not in TOOLS:
+            self._runner.refuse(f"There is no tool called {tool}: choose {', '.join(TOOLS)}.")
+            return
+        self._desk.update(tool=tool, error="")
+
+    # Opening
+
+    def open(self, path: str | Path, channel: str | None = None) -> None:
+        """A volume file or a folder with one DICOM series; with `channel`, one more channel of the scan."""
+        chosen = Path(path).expanduser()
+        self._open(lambda case, progress: steps.open_scan(self._rooms, chosen, channel or "", case, progress))
+
+    def open_image(self, image: Image, series: DicomSeries | None = None, channel: str | None = None) -> None:
+        """A volume that the host has read already, and the DICOM series it came from."""
+        self._open(lambda case, _: steps.open_image(image, series, channel or "", case))
+
+    def open_sample(self) -> None:
+        """The generated head that ships with the program."""
+        self.open(self._rooms.sample_folder())
+
+    # Beginning a review: each keeps the journal of the review before
+
+    def segment(self) -> None:
+        """Let the networks propose a contour and say how far to trust it."""
+
+        def work(case: Case, progress: Progress) -> Review:
+            return steps.segment(self._rooms, self._networks, case, self.work_folder, progress)
+
+        self._begin("segment", "Segmenting.", work)
+
+    def start_empty(self) -> None:
+        """Begin from nothing: where the networks are wrong, a few clicks do better than a wrong proposal."""
+
+        def work(case: Case, _: Progress) -> Review:
+            nothing = Proposal.of_nothing(case.image.geometry.shape)
+            return steps.begin(self._rooms, case, nothing, self.work_folder)
+
+        self._begin("start_empty", "Starting from nothing.", work)
+
+    def start_from(self, folder: str | Path) -> None:
+        """Begin from the results that `save` (or `tumorsegrobust segment`) wrote into `folder`."""
+
+        def work(case: Case, _: Progress) -> Review:
+            earlier = steps.earlier_results(Path(folder).expanduser(), case.image)
+            return steps.begin(self._rooms, case, earlier, self.work_folder)
+
+        self._begin("start_empty", "Opening the results.", work)
+
+    def resume(self, journal: str | Path) -> None:
+        """Continue an unfinished review (see `resumable`) where it stopped."""
+        path = Path(journal).expanduser()
+        self._begin("start_empty", "Continuing the review.", lambda c, _: steps.resume(self._rooms, c, path))
+
+    def cancel(self) -> None:
+        """Stop the long command; the phase before comes back and nothing is written."""
+        if self._allowed("cancel"):
+            self._runner.cancel()
+
+    # Correcting
+
+    def click(self, position_mm: Sequence[float], include: bool | None = None) -> None:
+        """`position_mm`: LPS. Without `include` the tool in hand decides. Clicks are done in order."""
+        image = self.image
+        if not self._allowed("click") or image is None:
+            return
+        if include is None and self.state.tool == "none":
+            self._runner.refuse("Choose Include or Exclude first, then click.")
+            return
+        from ..review import Click
+
+        x, y, z = (float(v) for v in position_mm)
+        if not image.geometry.contains((x, y, z)):
+            self._runner.refuse("That point lies outside the scan: click inside it.")
+            return
+        click = Click((x, y, z), self.state.tool == "include" if include is None else bool(include))
+        self._edit("The click", lambda review: review.click(click))
+
+    def paint(self, mask: NDArray) -> None:
+        """Take a contour edited by hand: bool (k, j, i), the whole volume."""
+        if self._allowed("paint"):
+            painted = mask.astype(bool)  # a copy, since the host may go on painting
+            self._edit("Painting", lambda review: review.paint(painted))
+
+    def undo(self) -> None:
+        if self._allowed("undo"):
+            self._edit("Undo", lambda review: review.undo())
+
+    def redo(self) -> None:
+        if self._allowed("redo"):
+            self._edit("Redo", lambda review: review.redo())
+
+    # Finishing
+
+    def accept(self, name: str, comment: str = "") -> None:
+        """Record who accepted the contour. Possible whatever the triage says: nothing is forced."""
+        if not self._allowed("accept"):
+            return
+        if not name.strip():
+            self._runner.refuse("Give the name of the person who accepts the contour.")
+            return
+        self._edit("Accepting", lambda review: review.accept(name.strip(), comment.strip()))
+
+    def export_rtstruct(self, path: str | Path, name: str = "GTVp") -> None:
+        """Write the contour as RTSTRUCT to `path`, or into the folder `path`."""
+        out = Path(path).expanduser()
+
+        def work(case: Case, review: Review, _: Progress) -> Path:
+            return steps.export_rtstruct(self._rooms, case, review, out, name)
+
+        self._finish("export", "Writing RTSTRUCT.", work)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the files of `tumorsegrobust segment`, and those of `refine` once there was a review."""
+        out = Path(folder).expanduser()
+        self._finish("save", "Saving.", lambda case, review, p: steps.save(case, review, out, p))
+
+    def wait(self, timeout: float | None = None, pump: Call | None = None) -> bool:
+        """Until every command is done and its result has arrived; False after `timeout` seconds.
+
+        In the thread that `dispatch` hands results to, give `pump`: called meanwhile, it lets them arrive.
+        """
+        return self._runner.wait(timeout, pump)
+
+    def wait_until_warm(self, timeout: float | None = None) -> bool:
+        """Until the networks that load in the background after `open` are ready (or have failed to load)."""
+        return self._networks.wait(timeout)
+
+    def close(self) -> None:
+        """Cancel what runs, end the thread, give the journal free. The journal stays for `resume`."""
+        self._runner.close()
+        if self.session is not None:
+            self.session.close()
+
+    # How it is done
+
+    def _allowed(self, command: str) -> bool:
+        why = self.state.why_not.get(command)
+        if why is not None:
+            self._runner.refuse(why)
+        return why is None
+
+    def _open(self, read: Callable[[Case | None, Progress], Case]) -> None:
+        if not self._allowed("open"):
+            return
+        before = self._desk.case
+
+        def work(progress: Progress) -> tuple[Case, tuple[Unfinished, ...]]:
+            case = read(before, progress)
+            progress.check()
+            return case, unfinished_reviews(self.work_folder, case.digest)
+
+        def show(opened: tuple[Case, tuple[Unfinished, ...]]) -> None:
+            self._desk.show_case(*opened)
+            self._warm_up()
+
+        self._runner.long("Opening the scan.", work, show)
+
+    def _begin(self, command: str, label: str, work: Callable[[Case, Progress], Review]) -> None:
+        case = self._desk.case
+        if self._allowed(command) and case is not None:
+            self._runner.long(label, lambda progress: work(case, progress), self._desk.show_review)
+
+    def _edit(self, doing: str, work: Callable[[Review], Change]) -> None:
+        review = self._desk.review
+        if review is not None:
+            self._runner.edit(doing, lambda: work(review), lambda c: self._desk.show_change(review, c))
+
+    def _finish(self, command: str, label: str, work: Callable[[Case, Review, Progress], Path]) -> None:
+        case, review = self._desk.case, self._desk.review
+        if self._allowed(command) and case is not None and review is not None:
+            self._runner.long(
+                label,
+                lambda progress: work(case, review, progress),
+                lambda written: self._desk.update(message=f"Written: {written}"),
+            )
+
+    def _warm_up(self) -> None:
+        if self._runner.background and self._desk.case is not None:
+            self._networks.warm_up()
