@@ -1,23 +1,29 @@
-"""A folder of DICOM files as one volume: find the series, sort the slices, check their geometry."""
+"""A folder of DICOM files as one volume."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pydicom
-from pydicom.errors import InvalidDicomError
-
 from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.image.checks import SMALLEST_SIDE
+from TumorSegRobustLib.image.dicom_grid import Stack, stack_slices
+from TumorSegRobustLib.image.dicom_headers import image_headers, series_of_file, slice_of
+from TumorSegRobustLib.image.dicom_pixels import read_planes
 from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.volume import Image
+
+__all__ = ["DicomSeries", "list_series", "read_series", "series_of_file"]
 
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """One series: files sorted along the slice normal, and the grid on which read_series puts them."""
+    """One series that forms a volume.
+
+    files, sop_instance_uids and positions_mm (LPS of the first pixel) are sorted along the slice normal.
+    geometry is the grid of the image that read_series gives; where `regular` is true its plane k is files[k],
+    otherwise the slices are sheared or unevenly spaced, were resampled to it, and the notices say so.
+    """
 
     series_uid: str
     files: tuple[Path, ...]
@@ -28,49 +34,124 @@ class DicomSeries:
     frame_of_reference_uid: str = ""
     patient_id: str = ""
     sop_instance_uids: tuple[str, ...] = ()
+    positions_mm: tuple[tuple[float, float, float], ...] = ()
+    regular: bool = True
+    notices: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """For messages and lists: "MR FLAIR axial, 40 images"."""
+        return _describe(self.modality, self.description, len(self.files))
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A series as found: it forms a volume (stack), or the fault says why not."""
+
+    uid: str
+    count: int
+    words: str
+    name: str
+    stack: Stack | None
+    fault: str
+
+    @property
+    def too_short(self) -> bool:
+        """A localizer or a screenshot: nobody means it when there is a volume beside it."""
+        return self.count < SMALLEST_SIDE
 
 
 def list_series(folder: str | Path) -> list[DicomSeries]:
-    """Every image series below a folder; other DICOM files (RTSTRUCT, SEG, reports) are left out."""
-    groups: dict[str, list[tuple[Path, pydicom.Dataset]]] = defaultdict(list)
-    for path in sorted(p for p in Path(folder).rglob("*") if p.is_file()):
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-        except (InvalidDicomError, OSError):
-            continue
-        if "ImagePositionPatient" in header and "Rows" in header:
-            groups[str(header.SeriesInstanceUID)].append((path, header))
-    return [_series(uid, slices) for uid, slices in groups.items()]
+    """Every series below a folder that forms a volume, in order of files; RTSTRUCT and such are left out.
+
+    Raises UnusableInput when there is none, with the reason.
+    """
+    found = _candidates(Path(folder))
+    usable = [_series(one, one.stack) for one in found if one.stack is not None]
+    if not usable:
+        raise UnusableInput(found[0].fault if len(found) == 1 else _choices(folder, found))
+    return usable
 
 
 def read_series(folder: str | Path, series_uid: str | None = None) -> tuple[Image, DicomSeries]:
-    """The volume of one series and the series itself, rescale slope and intercept applied."""
-    found = list_series(folder)
+    """The volume of one series, slope and intercept applied, and the series itself.
+
+    Without a series_uid the folder must hold one series; series of one or two images beside it (localizers,
+    screenshots) are passed over. Sheared and unevenly spaced series are resampled to an orthogonal, even
+    grid. Raises UnusableInput for missing, repeated, unlike or damaged slices, and lists the series where
+    there are several.
+    """
+    found = _candidates(Path(folder))
     if series_uid is not None:
-        found = [series for series in found if series.series_uid == series_uid]
-    if len(found) != 1:
-        listed = "; ".join(f"{s.series_uid} ({s.modality} {s.description}, {len(s.files)} images)" for s in found)
-        raise UnusableInput(f"{folder} holds {len(found)} DICOM image series {listed}; give one")
-    series = found[0]
-    planes = []
-    for path in series.files:
-        data = pydicom.dcmread(path)
-        planes.append(data.pixel_array * float(data.get("RescaleSlope", 1)) + float(data.get("RescaleIntercept", 0)))
-    return Image(np.stack(planes).astype(np.float32), series.geometry, series.description or Path(folder).name), series
+        wanted = [one for one in found if one.uid == series_uid]
+        if not wanted:
+            raise UnusableInput(f"{folder} has no series {series_uid}; it holds {_listed(found)}")
+    else:
+        wanted = [one for one in found if not one.too_short] or found
+    if len(wanted) > 1:
+        raise UnusableInput(_choices(folder, wanted))
+    chosen = wanted[0]
+    if chosen.stack is None:
+        raise UnusableInput(chosen.fault)
+    series = _series(chosen, chosen.stack)
+    voxels = chosen.stack.straighten(read_planes(series.files))
+    return Image(voxels, series.geometry, chosen.name, series.notices), series
 
 
-def _series(uid: str, slices: list[tuple[Path, pydicom.Dataset]]) -> DicomSeries:
-    header = slices[0][1]
-    row, column = np.reshape(np.asarray(header.ImageOrientationPatient, dtype=float), (2, 3))
-    normal = np.cross(row, column)
-    slices = sorted(slices, key=lambda item: float(np.dot(normal, np.asarray(item[1].ImagePositionPatient, float))))
-    first, last = (np.asarray(slices[n][1].ImagePositionPatient, dtype=float) for n in (0, -1))
-    step = float(np.dot(last - first, normal)) / max(1, len(slices) - 1)
-    between_rows, between_columns = (float(v) for v in header.PixelSpacing)
-    geometry = Geometry((len(slices), int(header.Rows), int(header.Columns)),
-                        (between_columns, between_rows, step or 1.0), tuple(first.tolist()),
-                        tuple(np.column_stack([row, column, normal]).ravel().tolist()))
-    return DicomSeries(uid, tuple(path for path, _ in slices), geometry, str(header.get("Modality", "")),
-                       str(header.get("SeriesDescription", "")), str(header.get("StudyInstanceUID", "")),
-                       str(header.get("FrameOfReferenceUID", "")), str(header.get("PatientID", "")),
-                       tuple(str(h.SOPInstanceUID) for _, h in slices))
+def _candidates(folder: Path) -> list[_Candidate]:
+    if not folder.exists():
+        raise UnusableInput(f"{folder} does not exist; check the path")
+    if not folder.is_dir():
+        raise UnusableInput(f"{folder} is a file; give the folder of the DICOM series")
+    groups = image_headers(folder)
+    if not groups:
+        raise UnusableInput(f"{folder} holds no DICOM images; give a folder with one DICOM series")
+    found = []
+    for uid, files in groups.items():
+        header = files[0][1]
+        description = str(header.get("SeriesDescription", "") or "").strip()
+        name = description or folder.name
+        words = _describe(str(header.get("Modality", "")), description, len(files))
+        try:
+            stack = stack_slices([slice_of(path, header) for path, header in files], f"Series {name}")
+            found.append(_Candidate(uid, len(files), words, name, stack, ""))
+        except UnusableInput as error:
+            found.append(_Candidate(uid, len(files), words, name, None, str(error)))
+    return found
+
+
+def _series(candidate: _Candidate, stack: Stack) -> DicomSeries:
+    header = stack.slices[0].header
+
+    def text(keyword: str) -> str:
+        return str(header.get(keyword, "") or "").strip()
+
+    return DicomSeries(
+        series_uid=candidate.uid,
+        files=tuple(one.path for one in stack.slices),
+        geometry=stack.geometry,
+        modality=text("Modality"),
+        description=text("SeriesDescription"),
+        study_uid=text("StudyInstanceUID"),
+        frame_of_reference_uid=text("FrameOfReferenceUID"),
+        patient_id=text("PatientID"),
+        sop_instance_uids=tuple(str(one.header.get("SOPInstanceUID", "")) for one in stack.slices),
+        positions_mm=tuple(
+            (float(x), float(y), float(z)) for x, y, z in (one.position_mm for one in stack.slices)
+        ),
+        regular=stack.regular,
+        notices=stack.notices,
+    )
+
+
+def _choices(folder: str | Path, found: list[_Candidate]) -> str:
+    return f"{folder} holds {len(found)} series: {_listed(found)}; choose one (its folder, or its series UID)"
+
+
+def _listed(found: list[_Candidate]) -> str:
+    return "; ".join(
+        f"{one.uid} ({one.words}{', not a volume' if one.stack is None else ''})" for one in found
+    )
+
+
+def _describe(modality: str, description: str, count: int) -> str:
+    return f"{f'{modality} {description}'.strip()}, {count} image{'s' * (count != 1)}"

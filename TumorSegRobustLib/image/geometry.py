@@ -24,9 +24,10 @@ _LETTERS = ("LR", "PA", "SI")  # towards +x / -x, +y / -y, +z / -z in LPS
 class Geometry:
     """A regular, orthogonal grid of voxels.
 
-    shape is in array order (k, j, i); spacing_mm in (i, j, k) order as in ITK; origin_mm is the LPS position of the
-    centre of voxel (0, 0, 0); direction holds nine numbers, row by row, whose columns are the unit vectors of i, j, k.
-    Left-handed (flipped) directions are allowed. Raises UnusableInput when the numbers do not describe such a grid.
+    shape is in array order (k, j, i); spacing_mm in (i, j, k) order as in ITK; origin_mm is the LPS position
+    of the centre of voxel (0, 0, 0); direction holds nine numbers, row by row, whose columns are the unit
+    vectors of i, j, k. Left-handed (flipped) directions are allowed. Raises UnusableInput when the numbers do
+    not describe such a grid.
     """
 
     shape: tuple[int, int, int]
@@ -35,8 +36,12 @@ class Geometry:
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
     def __post_init__(self) -> None:
-        for name, length, kind in (("shape", 3, int), ("spacing_mm", 3, float), ("origin_mm", 3, float),
-                                   ("direction", 9, float)):
+        for name, length, kind in (
+            ("shape", 3, int),
+            ("spacing_mm", 3, float),
+            ("origin_mm", 3, float),
+            ("direction", 9, float),
+        ):
             values = tuple(kind(value) for value in np.asarray(getattr(self, name)).ravel().tolist())
             if len(values) != length:
                 raise UnusableInput(f"Geometry needs {length} numbers for its {name}, got {len(values)}")
@@ -57,7 +62,7 @@ class Geometry:
     @cached_property
     def inverse_affine(self) -> NDArray[np.float64]:
         """4x4 matrix from LPS mm to (i, j, k, 1)."""
-        matrix = np.linalg.inv(self.affine)
+        matrix = np.linalg.inv(self.affine).astype(np.float64)
         matrix.flags.writeable = False
         return matrix
 
@@ -89,10 +94,12 @@ class Geometry:
         return "".join(_LETTERS[axis][0 if sign > 0 else 1] for axis, sign in self.nearest_axes())
 
     def nearest_axes(self) -> tuple[tuple[int, int], ...]:
-        """For i, j and k the nearest patient axis (0 x, 1 y, 2 z) and the sign along it; each axis occurs once."""
+        """For i, j and k the nearest patient axis (0 x, 1 y, 2 z) and the sign along it; each occurs once."""
         cosines = np.reshape(self.direction, (3, 3))
-        best = max(itertools.permutations(range(3)),
-                   key=lambda axes: sum(abs(cosines[axis, column]) for column, axis in enumerate(axes)))
+        best = max(
+            itertools.permutations(range(3)),
+            key=lambda axes: sum(abs(cosines[axis, column]) for column, axis in enumerate(axes)),
+        )
         return tuple((axis, 1 if cosines[axis, column] > 0 else -1) for column, axis in enumerate(best))
 
     def position_of(self, index_kji: ArrayLike) -> NDArray[np.float64]:
@@ -106,13 +113,15 @@ class Geometry:
         return (position @ self.inverse_affine[:3, :3].T + self.inverse_affine[:3, 3])[..., ::-1]
 
     def index_of(self, position_mm: ArrayLike) -> tuple[int, int, int]:
-        """The voxel (k, j, i) that holds an LPS position. Raises UnusableInput when it lies outside the grid."""
+        """The voxel (k, j, i) that holds an LPS position. Raises UnusableInput when there is none."""
         if not self.contains(position_mm):
             place = ", ".join(f"{value:.1f}" for value in np.asarray(position_mm, dtype=np.float64).ravel())
             low, high = self.bounds_mm()
             box = " x ".join(f"{a:.0f}..{b:.0f}" for a, b in zip(low, high, strict=True))
-            raise UnusableInput(f"Position ({place}) mm lies outside the image, which spans {box} mm (LPS); "
-                                "give a position inside it")
+            raise UnusableInput(
+                f"Position ({place}) mm lies outside the image, which spans {box} mm (LPS); "
+                "give a position inside it"
+            )
         nearest = np.floor(self.continuous_index(position_mm) + 0.5).astype(int)
         k, j, i = np.clip(nearest, 0, np.asarray(self.shape) - 1).tolist()
         return k, j, i
@@ -152,8 +161,10 @@ class Geometry:
         if len(spacing) != 3 or not all(math.isfinite(step) and step > 0 for step in spacing):
             raise UnusableInput(f"Spacing must be three positive numbers in mm, got {tuple(spacing_mm)}")
         size = [max(1, round(length / step)) for length, step in zip(self.extent_mm, spacing, strict=True)]
-        first_ijk = [(old - 1) / 2 - (new - 1) / 2 * step / old_step for old, new, step, old_step in
-                     zip(self.size, size, spacing, self.spacing_mm, strict=True)]
+        first_ijk = [
+            (old - 1) / 2 - (new - 1) / 2 * step / old_step
+            for old, new, step, old_step in zip(self.size, size, spacing, self.spacing_mm, strict=True)
+        ]
         origin = self.position_of(first_ijk[::-1])
         return Geometry((size[2], size[1], size[0]), spacing, tuple(origin.tolist()), self.direction)
 
@@ -176,8 +187,7 @@ class Geometry:
 
     def to_json(self) -> dict[str, list[float]]:
         """Plain lists, exact: from_json gives an equal Geometry."""
-        return {"shape": list(self.shape), "spacing_mm": list(self.spacing_mm), "origin_mm": list(self.origin_mm),
-                "direction": list(self.direction)}
+        return {name: list(getattr(self, name)) for name in ("shape", "spacing_mm", "origin_mm", "direction")}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Geometry:
@@ -205,6 +215,8 @@ def fault_of_direction(matrix: NDArray[np.float64]) -> str | None:
         return "The direction matrix is singular (its determinant is zero); repair the header"
     departure = np.abs(matrix.T @ matrix - np.eye(3)).max()
     if departure > ORTHOGONALITY_TOLERANCE:
-        return (f"The axes are not perpendicular (sheared by {departure:.3g}); "
-                "resample the image to an orthogonal grid first")
+        return (
+            f"The axes are not perpendicular (sheared by {departure:.3g}); "
+            "resample the image to an orthogonal grid first"
+        )
     return None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image.geometry import Geometry
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +29,24 @@ class Image:
             raise ValueError(f"Voxels of shape {self.voxels.shape} do not fit the grid {self.geometry.shape}")
 
     def with_voxels(self, voxels: NDArray) -> Image:
-        """Other voxels on the same grid, under the same name."""
+        """Other voxels on the same grid, under the same name and with the same notices."""
         return replace(self, voxels=np.asarray(voxels))
+
+
+def storable(voxels: NDArray) -> NDArray:
+    """Voxels in a type that files and SimpleITK know: bool as uint8, float16 as float32, native bytes."""
+    if voxels.dtype == bool:
+        return voxels.astype(np.uint8)
+    if voxels.dtype == np.float16:
+        return voxels.astype(np.float32)
+    return voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
 
 
 def to_sitk(image: Image) -> sitk.Image:
     """A SimpleITK copy; bool becomes uint8 and float16 float32, which SimpleITK lacks."""
-    voxels = np.ascontiguousarray(image.voxels)
-    if voxels.dtype == bool:
-        voxels = voxels.astype(np.uint8)
-    elif voxels.dtype == np.float16:
-        voxels = voxels.astype(np.float32)
-    result = sitk.GetImageFromArray(voxels.astype(voxels.dtype.newbyteorder("="), copy=False))
+    import SimpleITK as sitk
+
+    result = sitk.GetImageFromArray(np.ascontiguousarray(storable(image.voxels)))
     result.SetSpacing(image.geometry.spacing_mm)
     result.SetOrigin(image.geometry.origin_mm)
     result.SetDirection(image.geometry.direction)
@@ -45,13 +54,22 @@ def to_sitk(image: Image) -> sitk.Image:
 
 
 def from_sitk(source: sitk.Image, name: str = "") -> Image:
-    """A copy of a 3D scalar SimpleITK image; float64 becomes float32. Raises UnusableInput for other images."""
+    """A copy of a 3D scalar SimpleITK image; float64 becomes float32.
+
+    Raises UnusableInput for an image that is not 3D, has several values per voxel, or whose axes are not
+    perpendicular.
+    """
+    import SimpleITK as sitk
+
     if source.GetDimension() != 3 or source.GetNumberOfComponentsPerPixel() != 1:
-        raise UnusableInput(f"Expected a 3D image with one value per voxel, got {source.GetDimension()}D with "
-                            f"{source.GetNumberOfComponentsPerPixel()} values per voxel")
-    voxels = sitk.GetArrayFromImage(source)
-    if voxels.dtype == np.float64:
-        voxels = voxels.astype(np.float32)
+        raise UnusableInput(
+            f"Expected a 3D image with one value per voxel, got {source.GetDimension()}D "
+            f"with {source.GetNumberOfComponentsPerPixel()} values per voxel"
+        )
     size = source.GetSize()
-    geometry = Geometry((size[2], size[1], size[0]), source.GetSpacing(), source.GetOrigin(), source.GetDirection())
-    return Image(voxels, geometry, name)
+    shape = (size[2], size[1], size[0])
+    geometry = Geometry(shape, source.GetSpacing(), source.GetOrigin(), source.GetDirection())
+    voxels = sitk.GetArrayFromImage(source)
+    if np.iscomplexobj(voxels):
+        raise UnusableInput("Expected real values, got complex ones; give the magnitude image")
+    return Image(voxels.astype(np.float32) if voxels.dtype == np.float64 else voxels, geometry, name)

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-import SimpleITK as sitk
-
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.image.volume import Image, to_sitk
+from TumorSegRobustLib.image.itk_files import write_with_itk
+from TumorSegRobustLib.image.nifti import write_nifti
+from TumorSegRobustLib.image.volume import Image
+from TumorSegRobustLib.image.whole_file import whole_file
 
 SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 def write_image(image: Image, path: str | Path) -> None:
-    """Write NIfTI, NRRD or MHA, chosen by the extension; bool is stored as uint8.
+    """Write NIfTI, NRRD or MHA, chosen by the extension; bool is stored as uint8, float16 as float32.
 
-    The file is written beside its destination and renamed, so a reader never sees half of it. Raises UnusableInput
-    when the extension is unknown or the disk refuses.
+    Raises UnusableInput when the extension is unknown or the disk refuses; then no file is left behind, and
+    one that was there before stays.
     """
     path = Path(path)
     suffix = next((known for known in SUFFIXES if path.name.lower().endswith(known)), None)
     if suffix is None:
-        raise UnusableInput(f"{path.name} has no known image extension; use {', '.join(SUFFIXES)}")
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=suffix, dir=path.parent)
-        os.close(handle)
-        sitk.WriteImage(to_sitk(image), temporary, useCompression=suffix != ".nii")
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise UnusableInput(f"{path} cannot be written: {error.strerror or error}") from error
-    except RuntimeError as error:
-        raise UnusableInput(f"{path} cannot be written: {str(error).strip().splitlines()[-1]}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        raise UnusableInput(
+            f"{path.name} has no image extension known here; use one of {', '.join(SUFFIXES)}"
+        )
+    with whole_file(path) as temporary:
+        if suffix.startswith(".nii"):
+            write_nifti(image, temporary, compress=suffix == ".nii.gz")
+        else:
+            write_with_itk(image, temporary)
