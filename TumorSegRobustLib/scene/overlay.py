@@ -17,8 +17,13 @@ def overlay_volume(
 ) -> vtkMRMLScalarVolumeNode:
     """A volume node that shows values from low to high in the uncertainty colours, transparent below low.
 
-    A window of no width (a map that is flat there) is widened a little.
+    A window of no width (a map that is flat there) is widened a little. The node is hidden from editors:
+    it is a picture over the scan, and no list of scans should offer it.
     """
+    if node is None:
+        node = vtkMRMLScalarVolumeNode()
+        node.SetHideFromEditors(True)
+        node = scene.AddNode(node)
     node = image_to_volume(scene, image, node)
     display = node.GetDisplayNode()
     was_modifying = display.StartModify()
