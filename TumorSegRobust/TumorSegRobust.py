@@ -22,9 +22,9 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 _HERE = Path(__file__).resolve().parent
-if not (_HERE / "TumorSegRobustLib").is_dir():
-    # In a checkout the library lies one folder higher than in an installed extension.
-    sys.path.append(str(_HERE.parent))
+# In a checkout the library lies one folder higher than in an installed extension.
+_LIBRARY_HOME = _HERE if (_HERE / "TumorSegRobustLib").is_dir() else _HERE.parent
+sys.path += [str(folder) for folder in (_HERE, _LIBRARY_HOME) if str(folder) not in sys.path]
 
 
 class TumorSegRobust(ScriptedLoadableModule):
@@ -105,7 +105,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = self.logic or TumorSegRobustLogic()
         self.installer = self.installer or Installer()
         self.view = PanelView(self.ui)
-        self.mainThread = MainThread()
+        self.mainThread = MainThread(self._is_working)
         self.tool: Any = None
         scene = slicer.mrmlScene
         panel.setMRMLScene(scene)
@@ -142,8 +142,9 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.view.show_scan(node, self.logic.workflow.series)
         self.parameters.SetNodeReferenceID("Scan", node.GetID() if node else None)
 
-    def onScanChosen(self, node: Any) -> None:
+    def onScanChosen(self, *_args: Any) -> None:
         """A volume of the scene becomes the scan; its DICOM series is looked for on the way."""
+        node = self.ui.scanSelector.currentNode()
         if node is None or node == self.logic.binding.volume:
             return
         from TumorSegRobustDesktop.dicom_source import series_of
@@ -161,8 +162,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             image = self.logic.workflow.image
             self.logic.workflow.open_image(image, series_in_folder(Path(folder), image))
 
-    def onModelChosen(self, index: int) -> None:
-        package = self.ui.modelSelector.itemData(index)
+    def onModelChosen(self, *_args: Any) -> None:
+        package = self.ui.modelSelector.currentData
         self.parameters.SetParameter("Package", package)
         self.logic.workflow.choose_package(package)
 
@@ -199,6 +200,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._begin()
 
     def _connect(self) -> None:
+        """Arguments of signals with several forms are not used: PythonQt may connect either form."""
         ui, workflow, binding = self.ui, lambda: self.logic.workflow, lambda: self.logic.binding
         for widget, signal, act in (
             (ui.scanSelector, "currentNodeChanged", self.onScanChosen),
@@ -242,6 +244,10 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.tool is not None:
             self.tool.close()
         self.tool = None
+
+    def _is_working(self) -> bool:
+        workflow = self.logic.workflow
+        return workflow is not None and not (workflow.wait(0) and workflow.wait_until_warm(0))
 
     def _show_packages(self) -> None:
         workflow = self.logic.workflow

@@ -135,14 +135,14 @@ class Host:
         setattr(slicer.modules, name.lower(), loaded)
         return module
 
-    def open_panel(self, module: types.ModuleType) -> Any:
+    def open_panel(self, module: types.ModuleType, **arguments: Any) -> Any:
         """The module's widget, set up and entered, as after choosing the module in the application."""
         import qt
 
         parent = slicer.qMRMLWidget()
         parent.setLayout(qt.QVBoxLayout())
         parent.setMRMLScene(self.scene)
-        widget = getattr(module, f"{module.__name__}Widget")(parent)
+        widget = getattr(module, f"{module.__name__}Widget")(parent, **arguments)
         widget.setup()
         widget.enter()
         return widget

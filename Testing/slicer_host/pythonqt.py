@@ -14,13 +14,15 @@ from typing import Any
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
 _PLAIN = QtCore.QObject
+# Reading these asks the widget by a function of the same name, which would lead back here without end.
+_ASKED_OF_THE_WIDGET = frozenset({"sizeHint", "minimumSizeHint"})
 
 
 class PythonQtManners:
     """Mixed into a widget class: reads and writes Qt properties as attributes; unknown attributes raise."""
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_"):
+        if not name.startswith("_") and name not in _ASKED_OF_THE_WIDGET:
             if name == "name":
                 return _PLAIN.objectName(self)  # type: ignore[call-overload]
             if _PLAIN.metaObject(self).indexOfProperty(name) >= 0:  # type: ignore[call-overload]
@@ -34,6 +36,8 @@ class PythonQtManners:
             _PLAIN.setObjectName(self, value)  # type: ignore[call-overload]
         elif _PLAIN.metaObject(self).indexOfProperty(name) >= 0:  # type: ignore[call-overload]
             _PLAIN.setProperty(self, name, value)  # type: ignore[call-overload]
+        elif isinstance(value, QtCore.QObject) and UiLoader.loading:
+            return  # PySide6 hands every named child to the root as an attribute; PythonQt does not
         else:
             raise AttributeError(f"{type(self).__name__} has no property {name!r}")
 
@@ -51,6 +55,7 @@ class UiLoader(QtUiTools.QUiLoader):
     """Loads a .ui file with mannered widgets; unknown classes, properties and connections raise."""
 
     look_alikes: dict[str, type] = {}  # noqa: RUF012 - one table, filled by `widgets.publish`
+    loading = False
 
     def createWidget(self, class_name: str, parent: Any = None, name: str = "") -> Any:
         base = self.look_alikes.get(class_name) or getattr(QtWidgets, class_name)
@@ -65,27 +70,41 @@ class UiLoader(QtUiTools.QUiLoader):
         unknown = sorted(name for name in used - set(self.look_alikes) if not hasattr(QtWidgets, name))
         if unknown:
             raise RuntimeError(f"{path}: no look-alike for {', '.join(unknown)}")
-        widget = super().load(file, parent)
+        connections = list(root.iter("connection"))
+        for holder in root.findall("connections"):
+            root.remove(holder)
+        UiLoader.loading = True
+        try:
+            widget = super().load(_buffer(ElementTree.tostring(root)), parent)
+        finally:
+            UiLoader.loading = False
         if widget is None:
             raise RuntimeError(f"{path}: {self.errorString()}")
-        for child in [widget, *_PLAIN.findChildren(widget, QtCore.QObject)]:
+        for child in [widget, *_PLAIN.findChildren(widget, QtWidgets.QWidget)]:
             _check_properties(path, child)
-        for element in root.iter("connection"):
+        for element in connections:
             _connect(path, widget, element)
         return widget
+
+
+def _buffer(content: bytes) -> QtCore.QBuffer:
+    buffer = QtCore.QBuffer()
+    buffer.setData(QtCore.QByteArray(content))
+    buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+    return buffer
 
 
 def _check_properties(path: str, child: Any) -> None:
     """Qt stores a property that the class does not have as a dynamic one: a misspelt name would pass."""
     names = [bytes(name.data()).decode() for name in _PLAIN.dynamicPropertyNames(child)]
-    stray = [name for name in names if not name.startswith("_q_")]
+    stray = [name for name in names if not name.startswith("_")]  # "_": Qt's and PySide6's own
     if stray:
         widget = f"{_PLAIN.objectName(child)} ({type(child).__name__})"
         raise RuntimeError(f"{path}: {widget} has no property {', '.join(stray)}")
 
 
 def _connect(path: str, root: Any, element: ElementTree.Element) -> None:
-    """Connections that name VTK types cannot be matched by signature on Python classes: go by the name."""
+    """Connections cannot be matched by C++ signature on Python classes: go by the names."""
 
     def end(tag: str) -> str:
         return str(element.findtext(tag))
@@ -93,8 +112,6 @@ def _connect(path: str, root: Any, element: ElementTree.Element) -> None:
     def find(name: str) -> Any:
         return root if _PLAIN.objectName(root) == name else _PLAIN.findChild(root, QtCore.QObject, name)
 
-    if "vtk" not in end("signal"):
-        return
     sender, receiver = find(end("sender")), find(end("receiver"))
     if sender is None or receiver is None:
         raise RuntimeError(f"{path}: connection of {end('sender')} and {end('receiver')}: one is missing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import types
@@ -245,6 +246,8 @@ _QMRML = (qMRMLWidget, qMRMLNodeComboBox)
 
 def publish() -> None:
     """Create the application and make `import qt`, `import ctk` and `slicer.qMRML*` work in this process."""
+    if sys.version_info < (3, 12):
+        _keep_singletons_alive()
     _application.append(QtWidgets.QApplication.instance() or QtWidgets.QApplication(["slicer_host"]))
     qt = types.ModuleType("qt")
     for library in (QtCore, QtGui, QtWidgets):
@@ -263,3 +266,12 @@ def publish() -> None:
         setattr(slicer, look_alike.__name__, mannered(look_alike))
     sys.modules["qt"] = qt
     sys.modules["ctk"] = ctk
+
+
+def _keep_singletons_alive() -> None:
+    """PySide6 6.12 counts on None, True and False being immortal, as they are from Python 3.12 on.
+
+    On 3.11 every call that returns None takes a reference off it (measured), until the interpreter aborts.
+    """
+    for singleton in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(singleton)).value += 1 << 40

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable
 
@@ -20,12 +19,12 @@ class MainThread:
     so a Python thread moves on only while the main thread itself sleeps inside Python.
     """
 
-    def __init__(self, is_working: Callable[[], bool] | None = None) -> None:
-        """is_working: whether a worker wants to run; without it, whether any other Python thread is alive."""
+    def __init__(self, is_working: Callable[[], bool]) -> None:
+        """is_working: whether a worker wants to run now; asked at every turn, so it must be quick."""
         import qt
 
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._is_working = is_working or (lambda: threading.active_count() > 1)
+        self._is_working = is_working
         self._timer = qt.QTimer()
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.turn)

@@ -36,10 +36,18 @@ _CHIP = "background-color: {colour}; color: white; font-weight: bold; padding: 4
 def _triage_text(level: str) -> tuple[str, str]:
     """Heading and colour; the words differ too, for those who do not tell the colours apart."""
     return {
-        "accept": (_("Accept: the networks agree"), "#1b7f33"),
-        "review": (_("Review: please check"), "#9a5b00"),
-        "reject": (_("Reject: do not rely on it"), "#b3261e"),
+        "accept": (_("Accept: the networks agree. Look the contour over."), "#1b7f33"),
+        "review": (_("Review: check the contour slice by slice."), "#9a5b00"),
+        "reject": (_("Reject: do not rely on it. Correct it, or start from nothing."), "#b3261e"),
     }[level]
+
+
+def _tool_text(tool: str) -> str:
+    return {
+        "none": _("Choose a tool, then click in a slice. Esc ends it."),
+        "include": _("Click in the scan where tumour is missing."),
+        "exclude": _("Click in the scan where there is no tumour."),
+    }[tool]
 
 
 class PanelView:
@@ -66,6 +74,7 @@ class PanelView:
         self.show_error(state.error)
         self._draw_trust(state)
         self._draw_contour(state)
+        ui.toolLabel.setText(_tool_text(state.tool))
         for name, tool in (("includeButton", "include"), ("excludeButton", "exclude")):
             _set_quietly(getattr(ui, name), "setChecked", state.tool == tool)
 

@@ -11,23 +11,21 @@ function(slicerMacroBuildScriptedModule)
     message(FATAL_ERROR "slicerMacroBuildScriptedModule: NAME and SCRIPTS are mandatory")
   endif()
   set(destination ${CMAKE_BINARY_DIR}/${Slicer_QTSCRIPTEDMODULES_LIB_DIR})
-  set(copies)
   foreach(file IN LISTS MY_SCRIPTS MY_RESOURCES)
-    set(source ${CMAKE_CURRENT_SOURCE_DIR}/${file})
     if(IS_ABSOLUTE ${file} OR file MATCHES "\\.\\.")
       message(FATAL_ERROR "${MY_NAME}: ${file} would be copied to a wrong place; list it relative to this folder")
     endif()
-    if(NOT EXISTS ${source})
-      message(FATAL_ERROR "${MY_NAME}: listed file does not exist: ${file}")
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "${MY_NAME} lists a file that does not exist:\n  ${file}")
     endif()
-    add_custom_command(
-      OUTPUT ${destination}/${file}
-      COMMAND ${CMAKE_COMMAND} -E copy ${source} ${destination}/${file}
-      DEPENDS ${source}
-      )
-    list(APPEND copies ${destination}/${file})
   endforeach()
-  add_custom_target(Copy${MY_NAME}Files ALL DEPENDS ${copies})
+  string(REPLACE ";" "\n" names "${MY_SCRIPTS};${MY_RESOURCES}")
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${MY_NAME}.txt "${names}\n")
+  add_custom_target(Copy${MY_NAME}Files ALL
+    COMMAND ${CMAKE_COMMAND}
+      -DSOURCE=${CMAKE_CURRENT_SOURCE_DIR} -DDESTINATION=${destination}
+      -DLIST=${CMAKE_CURRENT_BINARY_DIR}/${MY_NAME}.txt -P ${SlicerHost_DIR}/cmake/CopyFiles.cmake
+    )
   install(DIRECTORY ${destination}/ DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR} PATTERN __pycache__ EXCLUDE)
 endfunction()
 

@@ -1,0 +1,139 @@
+"""The panel as a clinician handles it, and a phantom scan with networks that know half of its tumour."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+from TumorSegRobustDesktop.dependencies import Installer
+
+SHAPE = (12, 40, 40)
+CENTRE = (6, 20, 20)
+MISSED = (6, 20, 28)  # in the tumour, outside what the networks find
+OUTSIDE = (6, 5, 5)
+SPACING_MM = (1.0, 1.0, 3.0)
+
+
+def ball() -> np.ndarray:
+    """The phantom's tumour: bool (k, j, i)."""
+    k, j, i = np.indices(SHAPE)
+    return 9 * (k - CENTRE[0]) ** 2 + (j - CENTRE[1]) ** 2 + (i - CENTRE[2]) ** 2 < 10**2
+
+
+def add_phantom(scene: Any, name: str = "Phantom") -> Any:
+    """A volume node with a bright ball in a textured background."""
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    node.SetSpacing(*SPACING_MM)
+    j, i = np.indices(SHAPE)[1:]
+    slicer.util.updateVolumeFromArray(node, (100.0 + 80.0 * ball() + (i + j) % 3).astype(np.float32))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+class BallFinder:
+    """Stands for the networks: finds the left half of the ball; waits before it answers when told to."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def warm_up(self) -> None:
+        """Nothing to load."""
+
+    def predict(self, image: Any, progress: Any = None) -> Any:
+        from TumorSegRobustLib.inference import Prediction
+
+        progress.report(0.3, "Member 1 of 3")
+        while not self.go_on.wait(0.01):
+            progress.check()
+        found = (ball() & (np.indices(SHAPE)[2] < 24)).astype(np.float32)
+        members = np.stack([0.05 + weight * found for weight in (0.9, 0.8, 0.6)]).astype(np.float32)
+        return Prediction(
+            geometry=image.geometry,
+            probability=members.mean(axis=0),
+            members=members.astype(np.float16),
+            package={"id": "ball-finder", "version": "1.0", "sha256": "0" * 64, "licence": "Apache-2.0"},
+            device="cpu",
+            backend="none",
+            seconds={"predict": 0.0},
+            peak_memory_mb=1.0,
+        )
+
+
+class Panel:
+    """One panel of the module; `press` a button, `settle` until the work is done, look at `ui`."""
+
+    def __init__(
+        self, host: Any, module: Any, folder: Path, networks: BallFinder, installer: Installer | None = None
+    ) -> None:
+        self.host, self.folder, self.networks = host, folder, networks
+        host.scene.Clear(0)
+        self.view = host.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+        logic = module.TumorSegRobustLogic(
+            work_folder=folder / "work", ensemble_factory=lambda *_choice: networks
+        )
+        self.widget = host.open_panel(
+            module, logic=logic, installer=installer or Installer(find=lambda name: name)
+        )
+        self.ui = self.widget.ui
+
+    @property
+    def scene(self) -> Any:
+        return self.host.scene
+
+    @property
+    def workflow(self) -> Any:
+        return self.widget.logic.workflow
+
+    @property
+    def binding(self) -> Any:
+        return self.widget.logic.binding
+
+    @property
+    def state(self) -> Any:
+        return self.workflow.state
+
+    def press(self, button: str) -> None:
+        """Press an enabled button and wait until what it began is done."""
+        widget = getattr(self.ui, button)
+        assert widget.enabled, f"{button} is disabled: {widget.toolTip}"
+        widget.click()
+        self.settle()
+
+    def settle(self, seconds: float = 20.0) -> None:
+        assert self.workflow.wait(seconds, pump=self.breathe), "the work did not end"
+
+    def breathe(self) -> None:
+        """Let Qt deliver what is waiting."""
+        slicer.app.processEvents()
+
+    def open_phantom(self) -> Any:
+        node = add_phantom(self.scene)
+        self.ui.scanSelector.setCurrentNode(node)
+        self.settle()
+        return node
+
+    def place(self, tool: str, index: tuple[int, int, int]) -> None:
+        """What Slicer's place mode does for a click on this voxel: add a point to the active list."""
+        selection = self.scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+        active = self.scene.GetNodeByID(selection.GetActivePlaceNodeID())
+        assert active is self.widget.tool.node(tool)
+        x, y, z = (float(value) for value in self.workflow.image.geometry.position_of(index))
+        active.AddControlPointWorld(-x, -y, z)
+        self.settle()
+
+    def contour(self) -> np.ndarray:
+        """The segment in the scene as a mask on the scan's grid."""
+        from TumorSegRobustLib.scene import segment_to_mask
+
+        geometry = self.workflow.image.geometry
+        return segment_to_mask(self.binding.segmentation, self.binding.segment_id, geometry)
+
+    def close(self) -> None:
+        self.networks.go_on.set()
+        self.widget.cleanup()
+        self.widget.parent.deleteLater()
+        self.breathe()
