@@ -14,7 +14,7 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.review import events
 from TumorSegRobustLib.review.belief import LIMIT, levels_of_probability, to_levels, to_probability
-from TumorSegRobustLib.review.click import Click, ClickResult, Seed
+from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed
 from TumorSegRobustLib.review.difference import Difference
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
 from TumorSegRobustLib.review.history import History, Step
@@ -130,6 +130,10 @@ class ReviewSession:
     def probability(self) -> NDArray[np.float32]:
         """How sure the review is, (k, j, i) in [0, 1]: above .5 exactly where `mask` is True."""
         return to_probability(self._levels)
+
+    def probability_in(self, box: Box) -> NDArray[np.float32]:
+        """`probability` inside `box` alone: what a panel needs after a click, without the whole volume."""
+        return to_probability(self._levels[box])
 
     @property
     def clicks(self) -> tuple[Click, ...]:

@@ -33,14 +33,17 @@ class Case:
     def of(
         cls, image: Image, series: DicomSeries | None = None, channel: str = "", seconds: float = 0.0
     ) -> Case:
-        return cls(image, {channel: image}, series, digest_of(image), (), seconds)
+        return cls(image, {channel: image}, series, digest_of(image), image.notices, seconds)
 
     def with_channel(self, name: str, image: Image) -> Case:
         """The same scan with one more channel, on the grid of the first (resampled with a notice)."""
         from ..image import align_channels
 
-        aligned, notices = align_channels({**self.channels, name: image})
-        return replace(self, channels=aligned, notices=(*self.notices, *notices))
+        first = next(iter(self.channels))
+        called = {first: first or self.image.name or "the scan"}
+        aligned, notices = align_channels({called[first]: self.image, name: image})
+        channels = {**self.channels, name: aligned[name]}
+        return replace(self, channels=channels, notices=(*self.notices, *image.notices, *notices))
 
     def for_networks(self, first_channel: str) -> Image | dict[str, Image]:
         """One image, or the channels by name; a nameless first one is given the name `first_channel`."""

@@ -44,6 +44,7 @@ def describe(
     facts = {
         "phase": situation.phase,
         "progress": before.progress if running else None,
+        "package": before.package or (result.get("model") or {}).get("id", ""),
         "image_name": case.image.name if case else "",
         "channels": tuple(case.channels) if case else (),
         "can": frozenset(command for command in COMMANDS if command not in why_not),

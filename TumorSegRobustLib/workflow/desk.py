@@ -56,10 +56,11 @@ class Desk:
             self.assessment_changed.emit(None)
             self.contour_changed.emit(None, None)
 
-    def show_review(self, review: Review) -> None:
+    def show_review(self, review: Review, unfinished: tuple[Unfinished, ...]) -> None:
+        """The review before, if it was corrected, is among the `unfinished` and can be taken up again."""
         self._put_aside()
         self.review, self.look = review, review.look()
-        self.unfinished = tuple(u for u in self.unfinished if u.path != review.session.journal_path)
+        self.unfinished = tuple(u for u in unfinished if u.path != review.session.journal_path)
         self.update(message=messages.begun(review.proposal, self.look.volume_ml), error="")
         self.assessment_changed.emit(review.proposal.assessment)
         self.contour_changed.emit(self.look.mask, None)

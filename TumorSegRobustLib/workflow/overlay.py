@@ -11,6 +11,7 @@ from ..errors import UnusableInput
 
 Box = tuple[slice, slice, slice]
 Window = tuple[float, float]
+KINDS = ("entropy", "mutual_information", "disagreement")
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _BACKGROUND = 0.01  # of the maximum: most voxels of a head lie below it, and tell nothing apart
 _EDGE = 1e-6  # keeps the logarithm finite; changes no entropy by more than 2e-5
@@ -50,14 +51,12 @@ class Uncertainty:
             self._maps["entropy"] = self._of_networks.copy()
         self._windows: dict[tuple[str, tuple[float, float]], Window] = {}
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        return tuple(self._maps)
-
     def show(self, kind: str, percentile: tuple[float, float]) -> tuple[NDArray, float, float]:
-        """The map (not a copy) and its display window."""
+        """The map (not a copy) and its display window; zeros where no network was asked."""
+        if kind not in KINDS:
+            raise UnusableInput(f"There is no uncertainty map called {kind}: choose {', '.join(KINDS)}.")
         if kind not in self._maps:
-            raise UnusableInput(f"There is no uncertainty map called {kind}; choose {', '.join(self._maps)}.")
+            return np.broadcast_to(np.float32(0), self._of_networks.shape), 0.0, 1.0
         key = (kind, percentile)
         if key not in self._windows:
             source = self._of_networks if kind == "entropy" else self._maps[kind]

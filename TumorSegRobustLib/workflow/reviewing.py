@@ -108,6 +108,22 @@ class Review:
         look = self.look()
         return Change(look, f"Accepted by {name}: tumour of {look.volume_ml:.1f} ml.")
 
+    @property
+    def algorithm(self) -> str:
+        """How the contour came about, in DICOM's words (ROI Generation Algorithm)."""
+        if self.proposal.started_from == "nothing" and not self.session.clicks:
+            return "MANUAL"
+        return "SEMIAUTOMATIC" if self.touched else "AUTOMATIC"
+
+    @property
+    def provenance(self) -> str:
+        """Who made the contour and who accepted it: one line for those who receive it."""
+        model = self.proposal.result.get("model")
+        made = f"Proposed by model {model['id']} {model['version']}" if model else "Made by hand"
+        accepted = self.session.accepted
+        by = f"accepted by {accepted.name}, {accepted.time}" if accepted else "not accepted by anyone yet"
+        return f"{made}, {len(self.session.clicks)} clicks, {by}."
+
     def document(self) -> dict[str, Any]:
         """refine.json: the clicks in force, oldest first, what each did (null for those before a resume)."""
         clicks = self.session.clicks
@@ -135,7 +151,7 @@ class Review:
 
     def _change(self, look: Look, message: str, region: Box | None) -> Change:
         box = EVERYWHERE if region is None else region
-        entropy = self.uncertainty.entropy_at(box, self.session.probability[box])
+        entropy = self.uncertainty.entropy_at(box, self.session.probability_in(box))
         return Change(look, message, region, entropy)
 
 

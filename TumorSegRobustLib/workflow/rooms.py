@@ -90,10 +90,13 @@ def resume_session(image: Image, journal: Path) -> tuple[ReviewSession, Mapping[
     return session, read_journal(journal)[0].data["source"]
 
 
-def write_rtstruct(mask: Image, series: DicomSeries, out: Path, name: str) -> Path:
+def write_rtstruct(
+    mask: Image, series: DicomSeries, out: Path, name: str, algorithm: str, description: str
+) -> Sequence[str]:
+    """What the user should know of the written file."""
     from ..export import write_rtstruct as of_export
 
-    return of_export(mask, series, out, name=name).path
+    return of_export(mask, series, out, name=name, algorithm=algorithm, description=description).notices
 
 
 def sample_folder() -> Path:
@@ -111,5 +114,5 @@ class Rooms:
     assess: Callable[[Prediction, Image], Assessment] = assess
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
-    write_rtstruct: Callable[[Image, DicomSeries, Path, str], Path] = write_rtstruct
+    write_rtstruct: Callable[[Image, DicomSeries, Path, str, str, str], Sequence[str]] = write_rtstruct
     sample_folder: Callable[[], Path] = sample_folder

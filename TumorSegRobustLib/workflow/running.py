@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +33,7 @@ class Runner:
         self._worker = Worker(dispatch, background)
         self._tell = tell
         self._progress: Progress | None = None
+        self._counting = threading.Lock()
 
     def long(self, label: str, work: Callable[[Progress], T], deliver: Callable[[T], None]) -> None:
         """Work that hides the phase until it ends; then `deliver(result)`, where `dispatch` runs it."""
@@ -60,14 +62,14 @@ class Runner:
         """A correction: done in its turn, without hiding the phase, so that the next one may be asked for."""
 
         def done(result: T) -> None:
-            self.edits -= 1
+            self._count(-1)
             deliver(result)
 
         def failed(error: Exception) -> None:
-            self.edits -= 1
+            self._count(-1)
             self._fail(error, doing)
 
-        self.edits += 1
+        self._count(1)
         self._tell(error="")
         self._worker.submit(work, done, failed)
 
@@ -99,6 +101,10 @@ class Runner:
         if self._progress is not None:
             self._progress.cancel()
         self._worker.close()
+
+    def _count(self, change: int) -> None:
+        with self._counting:  # with `run_now` the worker's thread counts down while the caller's counts up
+            self.edits += change
 
     def _show(self, progress: Progress, fraction: float, message: str) -> None:
         if self._progress is not progress or progress.is_cancelled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
     return Proposal(document, maps, "results", volumes[saving.PROBABILITY])
 
 
-def save(case: Case, review: Review, folder: Path, progress: Progress) -> Path:
+def save(case: Case, review: Review, folder: Path, progress: Progress) -> str:
     """The files of `segment`, and those of `refine` once there was anything to review."""
     mask, geometry = review.session.mask, case.image.geometry
     entropy, _, _ = review.uncertainty.show("entropy", (0, 100))
@@ -101,17 +102,17 @@ def save(case: Case, review: Review, folder: Path, progress: Progress) -> Path:
     )
     saved = saving.save_bundle(bundle, folder, lambda fraction: progress.report(fraction, "Saving."))
     review.session.exported(saved / saving.SEGMENTATION, "nifti")
-    return saved
+    return f"Written: {saved}"
 
 
-def export_rtstruct(rooms: Rooms, case: Case, review: Review, path: Path, name: str) -> Path:
-    """Write the contour as RTSTRUCT (into `path`, or into a new file of the folder `path`)."""
+def export_rtstruct(rooms: Rooms, case: Case, review: Review, path: Path, name: str) -> str:
+    """Write RTSTRUCT to `path`, or into a new file in the folder `path`; returns what to tell of it."""
     assert case.series is not None
-    out = path / f"RTSTRUCT_{case.digest}_{name}.dcm" if path.is_dir() else path
+    out = path / f"RTSTRUCT_{case.digest}_{datetime.now():%Y%m%d_%H%M%S}.dcm" if path.is_dir() else path
     mask = case.image.with_voxels(review.session.mask)
-    written = rooms.write_rtstruct(mask, case.series, out, name)
-    review.session.exported(written, "rtstruct")
-    return written
+    notices = rooms.write_rtstruct(mask, case.series, out, name, review.algorithm, review.provenance)
+    review.session.exported(out, "rtstruct")
+    return " ".join([f"Written: {out}", *notices])
 
 
 def _read_volume(path: Path) -> Image:

@@ -78,7 +78,7 @@ class Worker:
             if pump is not None:
                 pump()
             with self._idle:
-                if self._pending == 0:
+                if self._pending == 0 or self._closed:
                     return True
                 left = None if end is None else end - time.monotonic()
                 if left is not None and left <= 0:
@@ -88,7 +88,9 @@ class Worker:
 
     def close(self, timeout: float = 5.0) -> None:
         """Forget the jobs that have not begun and end the thread; nothing is handed over any more."""
-        self._closed = True
+        with self._idle:
+            self._closed = True
+            self._idle.notify_all()
         self._jobs.put(None)
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout)

@@ -116,8 +116,8 @@ class Workflow:
     ) -> tuple[NDArray, float, float]:
         """(map, lo, hi): uncertainty (k, j, i), not a copy, and the window to show it in.
 
-        kind: "entropy", which follows the clicks; after `segment` also "mutual_information" and
-        "disagreement". ValueError where there is no such map.
+        kind: "entropy", which follows the clicks; "mutual_information" or "disagreement" of the networks,
+        zeros where they were not asked. ValueError where there is no contour yet.
         """
         if self._desk.review is None:
             raise ValueError("There is no contour yet, and so no uncertainty to show.")
@@ -257,7 +257,7 @@ class Workflow:
         """Write the contour as RTSTRUCT to `path`, or into the folder `path`."""
         out = Path(path).expanduser()
 
-        def work(case: Case, review: Review, _: Progress) -> Path:
+        def work(case: Case, review: Review, _: Progress) -> str:
             return steps.export_rtstruct(self._rooms, case, review, out, name)
 
         self._finish("export", "Writing RTSTRUCT.", work)
@@ -311,20 +311,24 @@ class Workflow:
     def _begin(self, command: str, label: str, work: Callable[[Case, Progress], Review]) -> None:
         case = self._desk.case
         if self._allowed(command) and case is not None:
-            self._runner.long(label, lambda progress: work(case, progress), self._desk.show_review)
+            self._runner.long(
+                label,
+                lambda progress: (work(case, progress), unfinished_reviews(self.work_folder, case.digest)),
+                lambda begun: self._desk.show_review(*begun),
+            )
 
     def _edit(self, doing: str, work: Callable[[Review], Change]) -> None:
         review = self._desk.review
         if review is not None:
             self._runner.edit(doing, lambda: work(review), lambda c: self._desk.show_change(review, c))
 
-    def _finish(self, command: str, label: str, work: Callable[[Case, Review, Progress], Path]) -> None:
+    def _finish(self, command: str, label: str, work: Callable[[Case, Review, Progress], str]) -> None:
         case, review = self._desk.case, self._desk.review
         if self._allowed(command) and case is not None and review is not None:
             self._runner.long(
                 label,
                 lambda progress: work(case, review, progress),
-                lambda written: self._desk.update(message=f"Written: {written}"),
+                lambda written: self._desk.update(message=written),
             )
 
     def _warm_up(self) -> None:
