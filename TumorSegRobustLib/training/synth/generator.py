@@ -159,7 +159,9 @@ def _paint_lesion(image: torch.Tensor, lesion: Lesion, contrast: Contrast, spaci
     else:
         cyst = oedema_level + draw.normal(0, 0.2)
     for alpha, level in ((lesion.oedema, oedema_level), (lesion.core, core_level), (lesion.necrosis, cyst)):
-        texture = smooth_noise(image.shape, draw.uniform(3, 20) / spacing_mm, draw)[0] * draw.uniform(0.01, 0.1)
+        # a good part of low-grade tumours is patchy, in places as dark as brain
+        patchy = draw.choice((draw.uniform(0.01, 0.1), draw.uniform(0.1, 0.3)), (0.6, 0.4))
+        texture = smooth_noise(image.shape, draw.uniform(3, 20) / spacing_mm, draw)[0] * patchy
         image = image * (1 - alpha) + alpha * (level + texture)
     return image
 

@@ -99,9 +99,12 @@ def grow(
         soft = draw.log_uniform(0.6, 3.0)
         oedema = torch.maximum(torch.sigmoid((1 - spread) * r * reach / soft * 2) * ground, core)
     necrosis = torch.zeros(shape)
-    if r > 6 and draw.chance(0.5):
+    if r > 6 and draw.chance(0.55):
+        # cysts and dead tissue are often eccentric, up to the tumour's border
+        shift = draw.white((3,)) * draw.uniform(0.0, 0.45) * r
         holes = smooth_noise(shape, max(2.0, draw.uniform(0.3, 1.0) * r / spacing_mm), draw)[0]
-        inner = rough * (1 + draw.uniform(0.1, 0.5) * holes)
-        size = draw.uniform(0.35, 0.85)
+        inner = (offset - shift.view(3, 1, 1, 1)).square().sum(0).sqrt() / r
+        inner = inner * (1 + draw.uniform(0.1, 0.45) * holes).clamp(0.5, 2.5)
+        size = draw.uniform(0.25, 0.8)
         necrosis = torch.sigmoid((size - inner) * r / draw.log_uniform(0.4, 1.5) * 2) * core
     return Lesion(core, oedema, necrosis)
