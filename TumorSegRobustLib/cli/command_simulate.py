@@ -58,10 +58,12 @@ def simulate(
             if not truth.voxels.any():
                 raise UnusableInput(f"{reference}: the reference is empty, so there is nothing to click for.")
             workflow.start_empty() if empty else workflow.segment()
+            session = workflow.session
+            assert session is not None
             curve = read(
                 workflow.image,
                 truth,
-                lambda: workflow.session,
+                lambda: session,
                 clicks=clicks,
                 jitter_mm=jitter_mm,
                 seed=seed,

@@ -27,13 +27,18 @@ def add_to(program: typer.Typer) -> None:
 
 
 @train.command(epilog=example("train synth synth.yaml --out examples"))
-def synth(config: Config, out: Out, as_json: Json = False) -> None:
+def synth(
+    config: Config,
+    out: Out,
+    count: Annotated[int, typer.Option("--count", min=1, help="How many heads on the contact sheet.")] = 24,
+    as_json: Json = False,
+) -> None:
     """Write generated scans with their truth, to look at what the networks learn from."""
 
     def work(progress: Progress) -> dict[str, Any]:
         from ..training.synth import main
 
-        return main(config, out, progress=progress)
+        return main(config, out, count=count, progress=progress)
 
     _run("Generating heads.", work, config, out, as_json)
 

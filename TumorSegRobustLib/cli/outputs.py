@@ -55,7 +55,8 @@ def results_folder(out: Path, job: Job, stale: Collection[str] = ()) -> Iterator
                 _move(path, out / path.name)
     except UnusableInput as error:
         # The hidden places are our affair; the user knows `out`.
-        raise UnusableInput(str(error).replace(str(places.results), str(out))) from error
+        message = str(error).replace(str(places.results), str(out)).replace(str(places.work), str(out))
+        raise UnusableInput(message) from error
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise UnusableInput(

@@ -62,7 +62,7 @@ def _correct(workflow: Workflow, image: Image, truth: Mask, include: bool) -> No
     error = largest_error(mask & truth if include else mask | truth, truth, image.geometry)
     if error is not None:
         voxel, _ = error
-        workflow.click(image.geometry.position_of(voxel), include)
+        workflow.click(image.geometry.position_of(voxel).tolist(), include)
 
 
 def _summary(image: Image, contours: tuple[Mask, Mask], truth: Mask, places: Places) -> dict[str, Any]:
