@@ -3,10 +3,23 @@
 
 set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/__init__.py
+  TumorSegRobustLib/app/__init__.py
+  TumorSegRobustLib/app/actions.py
   TumorSegRobustLib/app/browse.py
   TumorSegRobustLib/app/clicking.py
   TumorSegRobustLib/app/guard.py
+  TumorSegRobustLib/app/page.py
+  TumorSegRobustLib/app/panel.py
+  TumorSegRobustLib/app/sections/__init__.py
+  TumorSegRobustLib/app/sections/correct.py
+  TumorSegRobustLib/app/sections/export.py
+  TumorSegRobustLib/app/sections/parts.py
+  TumorSegRobustLib/app/sections/scan.py
+  TumorSegRobustLib/app/sections/segment.py
+  TumorSegRobustLib/app/sections/trust.py
+  TumorSegRobustLib/app/serving.py
   TumorSegRobustLib/app/viewer.py
+  TumorSegRobustLib/app/viewports.py
   TumorSegRobustLib/app/words.py
   TumorSegRobustLib/cli/__init__.py
   TumorSegRobustLib/cli/__main__.py
@@ -66,6 +79,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/inference/inputs.py
   TumorSegRobustLib/inference/memory.py
   TumorSegRobustLib/inference/onnx_cache.py
+  TumorSegRobustLib/inference/onnx_export.py
   TumorSegRobustLib/inference/openvino_backend.py
   TumorSegRobustLib/inference/postprocess.py
   TumorSegRobustLib/inference/prediction.py
@@ -115,6 +129,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/config.py
   TumorSegRobustLib/training/data.py
   TumorSegRobustLib/training/monitor.py
+  TumorSegRobustLib/training/packaging.py
+  TumorSegRobustLib/training/sample_case.py
   TumorSegRobustLib/training/stage1.py
   TumorSegRobustLib/training/synth/__init__.py
   TumorSegRobustLib/training/synth/acquisition.py
@@ -124,9 +140,13 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/draw.py
   TumorSegRobustLib/training/synth/fields.py
   TumorSegRobustLib/training/synth/generator.py
+  TumorSegRobustLib/training/synth/sheet.py
   TumorSegRobustLib/training/synth/tumour.py
   TumorSegRobustLib/version.py
+  TumorSegRobustLib/workflow/__init__.py
   TumorSegRobustLib/workflow/case.py
+  TumorSegRobustLib/workflow/describing.py
+  TumorSegRobustLib/workflow/desk.py
   TumorSegRobustLib/workflow/journals.py
   TumorSegRobustLib/workflow/messages.py
   TumorSegRobustLib/workflow/networks.py
@@ -147,7 +167,57 @@ set(LIBRARY_PYTHON_SCRIPTS
 set(LIBRARY_RESOURCES
   Resources/Icons/TumorSegRobust.png
   Resources/Icons/TumorSegRobust.svg
+  Resources/Models/brain-mr/LICENSE
+  Resources/Models/brain-mr/configs/inference.json
+  Resources/Models/brain-mr/configs/metadata.json
+  Resources/Models/brain-mr/configs/package.json
+  Resources/Models/brain-mr/docs/README.md
+  Resources/Models/brain-mr/models/b.safetensors
+  Resources/Models/brain-mr/models/braw.safetensors
+  Resources/SampleCase/README.md
+  Resources/SampleCase/slice-01.dcm
+  Resources/SampleCase/slice-02.dcm
+  Resources/SampleCase/slice-03.dcm
+  Resources/SampleCase/slice-04.dcm
+  Resources/SampleCase/slice-05.dcm
+  Resources/SampleCase/slice-06.dcm
+  Resources/SampleCase/slice-07.dcm
+  Resources/SampleCase/slice-08.dcm
+  Resources/SampleCase/slice-09.dcm
+  Resources/SampleCase/slice-10.dcm
+  Resources/SampleCase/slice-11.dcm
+  Resources/SampleCase/slice-12.dcm
+  Resources/SampleCase/slice-13.dcm
+  Resources/SampleCase/slice-14.dcm
+  Resources/SampleCase/slice-15.dcm
+  Resources/SampleCase/slice-16.dcm
+  Resources/SampleCase/slice-17.dcm
+  Resources/SampleCase/slice-18.dcm
+  Resources/SampleCase/slice-19.dcm
+  Resources/SampleCase/slice-20.dcm
+  Resources/SampleCase/slice-21.dcm
+  Resources/SampleCase/slice-22.dcm
+  Resources/SampleCase/slice-23.dcm
+  Resources/SampleCase/slice-24.dcm
+  Resources/SampleCase/slice-25.dcm
+  Resources/SampleCase/slice-26.dcm
+  Resources/SampleCase/slice-27.dcm
+  Resources/SampleCase/slice-28.dcm
+  Resources/SampleCase/slice-29.dcm
+  Resources/SampleCase/slice-30.dcm
+  Resources/SampleCase/slice-31.dcm
+  Resources/SampleCase/slice-32.dcm
+  Resources/SampleCase/slice-33.dcm
+  Resources/SampleCase/slice-34.dcm
+  Resources/SampleCase/slice-35.dcm
+  Resources/SampleCase/slice-36.dcm
+  Resources/SampleCase/slice-37.dcm
+  Resources/SampleCase/slice-38.dcm
+  Resources/SampleCase/truth.nii.gz
+  TumorSegRobustLib/app/static/panel.css
+  TumorSegRobustLib/app/static/panel.js
   TumorSegRobustLib/training/configs/brain-mr-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
   TumorSegRobustLib/training/configs/brain-mr-c.yaml
+  TumorSegRobustLib/training/configs/brain-mr.yaml
   )

@@ -250,9 +250,13 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return workflow is not None and not (workflow.wait(0) and workflow.wait_until_warm(0))
 
     def _show_packages(self) -> None:
+        from TumorSegRobustLib.models.catalogue import DEFAULT_PACKAGE
+
         workflow = self.logic.workflow
-        chosen = workflow.state.package or self.parameters.GetParameter("Package")
-        self.view.show_packages(workflow.packages(), chosen)
+        packages, stored = workflow.packages(), self.parameters.GetParameter("Package")
+        if not workflow.state.package and stored in [package.id for package in packages]:
+            workflow.choose_package(stored)
+        self.view.show_packages(packages, workflow.state.package or DEFAULT_PACKAGE)
 
 
 class TumorSegRobustTest(ScriptedLoadableModuleTest):

@@ -69,8 +69,9 @@ class PanelView:
         # A bar without a length tells that the work goes on, though nobody knows how far it is.
         ui.progressBar.setMaximum(100 if state.progress is not None else 0)
         ui.progressBar.setValue(round(100 * (state.progress or 0)))
-        ui.messageLabel.setText(state.message)
-        ui.messageLabel.setVisible(bool(state.message))
+        lines = [line for line in (state.message, *state.notices) if line]
+        ui.messageLabel.setText("\n".join(lines))
+        ui.messageLabel.setVisible(bool(lines))
         self.show_error(state.error)
         self._draw_trust(state)
         self._draw_contour(state)
@@ -120,7 +121,7 @@ class PanelView:
         if node is None:
             text = ""
         elif series is None:
-            text = _("none: no RTSTRUCT without it")
+            text = _("none (RTSTRUCT needs it)")
         else:
             text = _("{count} images {description}").format(
                 count=len(series.files), description=series.description or series.modality

@@ -67,6 +67,15 @@ def test_a_colour_volume_is_refused_in_one_line(panel: Panel) -> None:
     assert panel.state.phase == "empty"
 
 
+def test_the_chosen_model_is_used_and_remembered_with_the_scene(panel: Panel) -> None:
+    combo = panel.ui.modelSelector
+    assert combo.currentData == "brain-mr"
+    combo.setCurrentIndex(combo.findData("another"))
+    combo.activated.emit(combo.currentIndex)
+    assert panel.state.package == "another"
+    assert panel.widget.parameters.GetParameter("Package") == "another"
+
+
 # ------------------------------------------------ segmenting
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ def add_phantom(scene: Any, name: str = "Phantom") -> Any:
     slicer.util.updateVolumeFromArray(node, (100.0 + 80.0 * ball() + (i + j) % 3).astype(np.float32))
     node.CreateDefaultDisplayNodes()
     return node
+
+
+MODELS = {
+    name: SimpleNamespace(id=name, title=f"Title of {name}", version="1.0")
+    for name in ("another", "brain-mr")
+}
 
 
 class BallFinder:
@@ -72,8 +79,12 @@ class Panel:
         self.host, self.folder, self.networks = host, folder, networks
         host.scene.Clear(0)
         self.view = host.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+        from TumorSegRobustLib.workflow import Rooms
+
         logic = module.TumorSegRobustLogic(
-            work_folder=folder / "work", ensemble_factory=lambda *_choice: networks
+            work_folder=folder / "work",
+            ensemble_factory=lambda *_choice: networks,
+            rooms=Rooms(list_packages=lambda: list(MODELS.values()), find_package=MODELS.__getitem__),
         )
         self.widget = host.open_panel(
             module, logic=logic, installer=installer or Installer(find=lambda name: name)
