@@ -32,6 +32,12 @@ DEFAULT_PREPROCESSING: Mapping[str, Any] = {
     # Network input: sides are a multiple of this, and at least the minimum (instance norm needs > 1 voxel).
     "multiple": 16,
     "minimum_side": 32,
+    # A stripped scan is cut to its foreground and this margin (voxels) before the network sees it: instance
+    # norms then meet about as much background as in training, and less is computed.
+    "crop_stripped": True,
+    "crop_margin": 8,
+    # Largest input (k, j, i) in one pass; None: the whole volume if memory allows.
+    "window": None,
 }
 _FEWEST_FOREGROUND_VOXELS = 50
 

@@ -1,0 +1,81 @@
+"""A tiny model package with random weights, and images to run it on; for every room that needs a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TumorSegRobustLib.image import Geometry, Image
+from TumorSegRobustLib.models import Channel, ModelPackage, TrainedMember, build_network, write_package
+
+TINY_NETWORK = {
+    "name": "BasicUNet",
+    "args": {
+        "spatial_dims": 3,
+        "in_channels": 1,
+        "out_channels": 2,
+        "features": [4, 4, 8, 8, 8, 4],
+        "upsample": "nontrainable",
+    },
+}
+
+
+def tiny_network(channels: int = 1, outputs: int = 2) -> dict[str, Any]:
+    """A BasicUNet with 20 k parameters: 64^3 in 20 ms."""
+    return {"name": "BasicUNet", "args": {**TINY_NETWORK["args"], "in_channels": channels, "out_channels": outputs}}
+
+
+def tiny_package(
+    folder: Path,
+    *,
+    id: str = "tiny",
+    members: int = 2,
+    spacings_mm: Sequence[tuple[float, float, float]] = ((3.0, 3.0, 3.0),),
+    channels: Sequence[Channel] = (Channel("FLAIR"),),
+    outputs: Sequence[str] = ("whole tumour", "brain"),
+    network: dict[str, Any] | None = None,
+    spread: float = 1.0,
+    **texts: Any,
+) -> ModelPackage:
+    """Members with seeded random weights in `folder`; `spread` scales the last layer, 0 makes all answer 0.5."""
+    import torch
+
+    network = network or tiny_network(len(channels), len(outputs))
+    trained = []
+    for seed in range(members):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            state = build_network(network).state_dict()
+        last = [key for key in state if key.startswith("final_conv")]
+        state = {key: value * spread if key in last else value for key, value in state.items()}
+        spacing = spacings_mm[seed % len(spacings_mm)]
+        trained.append(TrainedMember(f"member-{seed}", network, spacing, state, seed=seed))
+    return write_package(
+        folder,
+        id=id,
+        version="0.1.0",
+        title="Tiny random networks for tests",
+        members=trained,
+        channels=channels,
+        outputs=outputs,
+        **texts,
+    )
+
+
+def a_head(
+    shape: tuple[int, int, int] = (20, 32, 36),
+    spacing_mm: tuple[float, float, float] = (3.0, 3.0, 4.0),
+    seed: int = 0,
+    **where: Any,
+) -> Image:
+    """A noisy ellipsoid of about 100 mm with a bright ball in it, on air; float32."""
+    geometry = Geometry(shape, spacing_mm, **where)
+    k, j, i = (np.linspace(-1, 1, size, dtype=np.float32) for size in shape)
+    radius = np.sqrt(k[:, None, None] ** 2 + j[None, :, None] ** 2 + i[None, None, :] ** 2)
+    ball = (k[:, None, None] - 0.2) ** 2 + (j[None, :, None] + 0.3) ** 2 + (i[None, None, :] - 0.3) ** 2 < 0.06
+    noise = np.random.default_rng(seed).normal(0, 10, shape)
+    voxels = np.where(radius < 0.9, 300.0 + noise, 15 + np.abs(noise)) + 250.0 * ball
+    return Image(voxels.astype(np.float32), geometry, "head")
