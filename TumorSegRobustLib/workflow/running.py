@@ -119,5 +119,5 @@ class Runner:
             self._tell(message="Cancelled. Nothing was changed.", progress=None, error="")
             return
         if not isinstance(error, UnusableInput):
-            _LOG.error("%s failed", doing, exc_info=error)
+            _LOG.error("%s failed.", doing.rstrip("."), exc_info=error)
         self._tell(message="", progress=None, error=messages.of_error(error, doing))
