@@ -41,7 +41,7 @@ def segment(
         from ..workflow import saving
 
         channels = read_channels(channel or (), find_package(model))
-        stale = (saving.REFINE, saving.JOURNAL)
+        stale = (saving.REFINE, saving.JOURNAL, "*.prior")
         with results_folder(out, job, stale) as places, workflow_for(job, places) as workflow:
             choose(workflow, model, device)
             open_scan(workflow, job, image, channels)

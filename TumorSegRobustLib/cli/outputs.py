@@ -31,8 +31,8 @@ class Places:
 def results_folder(out: Path, job: Job, stale: Collection[str] = ()) -> Iterator[Places]:
     """Hidden places to write to; at the end the results move to `out`, after an error nothing is left.
 
-    Files of the same names in an existing `out` are replaced, those named in `stale` are removed (they
-    would belong to an earlier run), others stay. Raises `UnusableInput`: before any work is done when
+    Files of the same names in an existing `out` are replaced, those that match a pattern of `stale` are
+    removed (they would belong to an earlier run), others stay. Raises `UnusableInput`: before any work is done when
     `out` cannot be a folder of ours, and when the disk fills up.
     """
     created = _create(out)
@@ -49,8 +49,8 @@ def results_folder(out: Path, job: Job, stale: Collection[str] = ()) -> Iterator
         places.work.mkdir()
         yield places
         with job.finishing():
-            for name in stale:
-                (out / name).unlink(missing_ok=True)
+            for old in [path for pattern in stale for path in out.glob(pattern)]:
+                old.unlink()
             for path in sorted(places.results.iterdir()):
                 _move(path, out / path.name)
     except UnusableInput as error:
