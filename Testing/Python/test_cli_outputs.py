@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,18 @@ import pytest
 from fixtures_cli import files_below
 
 from TumorSegRobustLib.cli.job import Job, run_job
-from TumorSegRobustLib.cli.outputs import results_file, results_folder
+from TumorSegRobustLib.cli.outputs import Places, results_file, results_folder
 from TumorSegRobustLib.cli.pictures import Picture, draw, largest_slice_centre
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.review import Click
+
+
+def write(
+    out: Path, act: Callable[[Places], None], job: Job | None = None, stale: Sequence[str] = ()
+) -> None:
+    with results_folder(out, job or Job(), stale) as places:
+        act(places)
 
 
 def test_results_arrive_together_and_the_work_folder_goes(tmp_path: Path) -> None:
@@ -30,9 +38,13 @@ def test_results_arrive_together_and_the_work_folder_goes(tmp_path: Path) -> Non
 
 def test_an_error_leaves_earlier_results_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("old")
-    with pytest.raises(ArithmeticError), results_folder(tmp_path, Job(), stale=["*.txt"]) as places:
+
+    def fail(places: Places) -> None:
         (places.results / "one.txt").write_text("new")
         raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        write(tmp_path, fail, stale=["*.txt"])
     assert files_below(tmp_path) == {"one.txt"}
     assert (tmp_path / "one.txt").read_text() == "old"
 
@@ -50,26 +62,33 @@ def test_new_results_replace_old_ones_and_what_is_stale(tmp_path: Path) -> None:
 
 def test_a_cancel_before_the_end_writes_nothing(tmp_path: Path) -> None:
     job = Job()
-    with pytest.raises(Cancelled), results_folder(tmp_path / "new" / "out", job) as places:
+
+    def be_cancelled(places: Places) -> None:
         (places.results / "one.txt").write_text("1")
         job.cancel()
+
+    with pytest.raises(Cancelled):
+        write(tmp_path / "new" / "out", be_cancelled, job)
     assert files_below(tmp_path) == set()
 
 
 def test_a_full_disk_is_told_of_the_folder_that_the_user_named(tmp_path: Path) -> None:
+    def fill_the_disk(places: Places) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with pytest.raises(UnusableInput, match=r"out: the results could not be written \(No space left"):
-        with results_folder(tmp_path / "out", Job()):
-            raise OSError(errno.ENOSPC, "No space left on device")
+        write(tmp_path / "out", fill_the_disk)
     assert files_below(tmp_path) == set()
 
 
 def test_a_message_about_a_hidden_place_names_the_folder_of_the_user(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with (
-        pytest.raises(UnusableInput, match=f"^{out}/a.nii cannot be written$"),
-        results_folder(out, Job()) as places,
-    ):
-        raise UnusableInput(f"{places.results}/a.nii cannot be written")
+
+    def fail(places: Places) -> None:
+        raise UnusableInput(f"{places.results}/a.nii and {places.work}/b cannot be written")
+
+    with pytest.raises(UnusableInput, match=f"^{out}/a.nii and {out}/b cannot be written$"):
+        write(out, fail)
 
 
 def test_a_single_file_keeps_its_name(tmp_path: Path) -> None:
@@ -112,9 +131,9 @@ def reds(path: Path) -> int:
 
 def test_a_picture_shows_the_contour_where_there_is_one(scan: Image, tmp_path: Path) -> None:
     mask = np.zeros(scan.voxels.shape, bool)
-    mask[8:12, 10:20, 5:15] = True
+    mask[8:12, 10:21, 5:16] = True
     centre = largest_slice_centre(scan, mask)
-    assert scan.geometry.index_of(centre)[1:] == (14, 9)
+    assert scan.geometry.index_of(centre)[1:] == (15, 10)
     draw(scan, centre, Picture("without"), tmp_path / "without.png")
     draw(scan, centre, Picture("with", mask), tmp_path / "with.png")
     assert reds(tmp_path / "without.png") == 0
