@@ -66,7 +66,7 @@ def judge(prediction: Prediction, level: str = "review") -> Judged:
 
 
 class Networks:
-    """Give the tumour's ball. `gate` holds them back; `heard`: what they were shown; `error`: raised instead."""
+    """Give the tumour's ball. `gate` holds them back; `heard`: what they saw; `error`: raised instead."""
 
     def __init__(self, gated: bool = False) -> None:
         self.gate = threading.Event()
