@@ -142,6 +142,10 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.view.show_scan(node, self.logic.workflow.series)
         self.parameters.SetNodeReferenceID("Scan", node.GetID() if node else None)
 
+    def onContour(self, _mask: Any, box: Any) -> None:
+        if box is None:  # a new contour, not a correction: show where it is
+            self.logic.binding.jump_to_tumour()
+
     def onScanChosen(self, *_args: Any) -> None:
         """A volume of the scene becomes the scan; its DICOM series is looked for on the way."""
         node = self.ui.scanSelector.currentNode()
@@ -234,6 +238,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.tool = PlaceTool(scene, workflow.click, lambda: workflow.set_tool("none"))
         binding.show_overlay(self.ui.overlayCheckBox.checked, opacity=self.ui.overlaySlider.value)
         workflow.image_changed.connect(self.onImage)
+        workflow.contour_changed.connect(self.onContour)
         workflow.changed.connect(self.onState)
         self._show_packages()
         self.onImage()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import slicer
-from panel import CENTRE, MISSED, OUTSIDE, Panel, add_phantom, ball
+from panel import CENTRE, MISSED, OUTSIDE, SPACING_MM, Panel, add_phantom, ball
 
 ALWAYS = {"sampleButton"}
 
@@ -92,6 +92,19 @@ def test_segmenting_draws_the_contour_and_says_how_far_to_trust_it(panel: Panel)
     assert f"{panel.state.volume_ml:.1f} ml" in panel.ui.contourLabel.text
     for reason in panel.state.reasons:
         assert reason in panel.ui.reasonsLabel.text
+
+
+def test_a_new_contour_is_brought_into_view_and_a_click_does_not_move_it(panel: Panel) -> None:
+    panel.open_phantom()
+    axial = panel.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    axial.SetOrientationToAxial()
+    panel.press("segmentButton")
+    middle = panel.workflow.image.geometry.position_of(CENTRE)[2]
+    assert abs(axial.GetSliceOffset() - middle) <= SPACING_MM[2]
+    axial.SetSliceOffset(0.0)
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    assert axial.GetSliceOffset() == 0.0
 
 
 def test_progress_is_shown_and_cancel_leads_back(panel: Panel) -> None:
