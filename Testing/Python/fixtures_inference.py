@@ -1,4 +1,4 @@
-"""A tiny model package with random weights, and images to run it on; for every room that needs a prediction."""
+"""A tiny model package with random weights, and images to run it on, for rooms that need a prediction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.models import Channel, ModelPackage, TrainedMember, build_network, write_package
 
-TINY_NETWORK = {
+TINY_NETWORK: dict[str, Any] = {
     "name": "BasicUNet",
     "args": {
         "spatial_dims": 3,
@@ -25,7 +25,8 @@ TINY_NETWORK = {
 
 def tiny_network(channels: int = 1, outputs: int = 2) -> dict[str, Any]:
     """A BasicUNet with 20 k parameters: 64^3 in 20 ms."""
-    return {"name": "BasicUNet", "args": {**TINY_NETWORK["args"], "in_channels": channels, "out_channels": outputs}}
+    args = {**TINY_NETWORK["args"], "in_channels": channels, "out_channels": outputs}
+    return {"name": "BasicUNet", "args": args}
 
 
 def tiny_package(
@@ -40,7 +41,7 @@ def tiny_package(
     spread: float = 1.0,
     **texts: Any,
 ) -> ModelPackage:
-    """Members with seeded random weights in `folder`; `spread` scales the last layer, 0 makes all answer 0.5."""
+    """Members with seeded random weights; `spread` scales the last layer: 0 makes all answer 0.5."""
     import torch
 
     network = network or tiny_network(len(channels), len(outputs))
@@ -74,8 +75,9 @@ def a_head(
     """A noisy ellipsoid of about 100 mm with a bright ball in it, on air; float32."""
     geometry = Geometry(shape, spacing_mm, **where)
     k, j, i = (np.linspace(-1, 1, size, dtype=np.float32) for size in shape)
-    radius = np.sqrt(k[:, None, None] ** 2 + j[None, :, None] ** 2 + i[None, None, :] ** 2)
-    ball = (k[:, None, None] - 0.2) ** 2 + (j[None, :, None] + 0.3) ** 2 + (i[None, None, :] - 0.3) ** 2 < 0.06
+    k, j, i = k[:, None, None], j[None, :, None], i[None, None, :]
+    radius = np.sqrt(k**2 + j**2 + i**2)
+    ball = (k - 0.2) ** 2 + (j + 0.3) ** 2 + (i - 0.3) ** 2 < 0.06
     noise = np.random.default_rng(seed).normal(0, 10, shape)
     voxels = np.where(radius < 0.9, 300.0 + noise, 15 + np.abs(noise)) + 250.0 * ball
     return Image(voxels.astype(np.float32), geometry, "head")

@@ -6,4 +6,13 @@ from TumorSegRobustLib.inference.devices import BACKENDS, DEVICES, PRECISIONS, r
 from TumorSegRobustLib.inference.ensemble import Ensemble
 from TumorSegRobustLib.inference.prediction import Prediction
 
-__all__ = ["BACKENDS", "DEVICES", "PRECISIONS", "Backend", "Ensemble", "Prediction", "bounding_box", "resolve_device"]
+__all__ = [
+    "BACKENDS",
+    "DEVICES",
+    "PRECISIONS",
+    "Backend",
+    "Ensemble",
+    "Prediction",
+    "bounding_box",
+    "resolve_device",
+]

@@ -24,8 +24,8 @@ DEFAULT_PREPROCESSING: Mapping[str, Any] = {
     "stripped_fraction": 0.6,
     # ... "nearly": within this fraction of the range from the minimum to the 99.5th percentile.
     "stripped_tiny": 0.002,
-    # Otherwise the foreground is brighter than this fraction of the range from the 1st to the 99.5th percentile:
-    # a threshold that, unlike a percentile, does not depend on how much air the field of view holds.
+    # Otherwise the foreground is brighter than this fraction of the range from the 1st to the 99.5th
+    # percentile: a threshold that, unlike a percentile, does not depend on how much air the view holds.
     "foreground_fraction": 0.15,
     "clip_percentiles": [0.5, 99.5],
     "z_clip": [-4, 6],
