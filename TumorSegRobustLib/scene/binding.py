@@ -43,6 +43,7 @@ class SceneBinding:
         self._overlay_percentile = (50.0, 99.0)
         self._markers: dict[bool, Any] = {}
         self._shown_clicks: tuple[Any, ...] = ()
+        self._image: Image | None = None
         self._mask: NDArray[np.bool_] | None = None
         self._adopted: tuple[vtkMRMLScalarVolumeNode, Image] | None = None
         self._own_volume = True
@@ -97,11 +98,15 @@ class SceneBinding:
             self.surface = create_surface(self._scene)
         update_surface(self.surface, self._mask, self._workflow.image.geometry)
 
+    def heart_of_tumour(self) -> tuple[float, float, float] | None:
+        """LPS mm of the middle of the tumour (see `heart_of`); None when there is none."""
+        if self._mask is None or self._workflow.image is None:
+            return None
+        return heart_of(self._mask, self._workflow.image.geometry)
+
     def jump_to_tumour(self) -> bool:
         """Move the slice views to the middle of the tumour; False when there is none."""
-        if self._mask is None or self._workflow.image is None:
-            return False
-        heart = heart_of(self._mask, self._workflow.image.geometry)
+        heart = self.heart_of_tumour()
         if heart is not None:
             jump_to(self._scene, heart)
         return heart is not None
@@ -114,6 +119,9 @@ class SceneBinding:
 
     def _on_image(self, *_: object) -> None:
         image = self._workflow.image
+        if image is not None and image is self._image:
+            return  # one more channel of the scan that is shown already
+        self._image = image
         self._remove_contour()
         if image is None:
             self.volume = None

@@ -30,6 +30,7 @@ def create_fiducials(scene: vtkMRMLScene, include: bool) -> vtkMRMLMarkupsFiduci
     display.UseGlyphScaleOff()  # a fixed size on the screen, however far one zooms in
     display.SetGlyphSize(10.0)
     display.PointLabelsVisibilityOff()
+    display.SetVisibility3D(False)  # a flat sign floating before the tumour tells nothing
     return node
 
 

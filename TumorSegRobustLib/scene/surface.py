@@ -16,6 +16,9 @@ from TumorSegRobustLib.image import Geometry
 from TumorSegRobustLib.scene.segments import CONTOUR_COLOUR, bounding_box
 from TumorSegRobustLib.scene.space import ijk_to_ras
 
+_MARGIN = (
+    4  # voxels of nothing around the box: room to soften, and a closed surface at the border of the scan
+)
 _LARGEST = 2_000_000  # voxels in the box; a larger tumour is drawn from every second voxel
 
 
@@ -32,7 +35,7 @@ def create_surface(scene: vtkMRMLScene, name: str = "Tumour surface") -> vtkMRML
 def update_surface(node: vtkMRMLModelNode, mask: NDArray, geometry: Geometry) -> None:
     """Give the model the smoothed boundary of the mask (k, j, i), in RAS mm; an empty mask: an empty model.
 
-    Smoothing: windowed sinc, 15 iterations, pass band 0.05 (Taubin 1996), which does not shrink.
+    Softened so that every voxel's centre keeps its side, hence nothing small is lost, then smoothed a little.
     """
     box = bounding_box(mask)
     node.SetAndObserveMesh(vtk.vtkPolyData() if box is None else _surface(mask, box, geometry))
@@ -40,31 +43,38 @@ def update_surface(node: vtkMRMLModelNode, mask: NDArray, geometry: Geometry) ->
 
 def _surface(mask: NDArray, box: tuple[slice, slice, slice], geometry: Geometry) -> vtk.vtkPolyData:
     step = 1 if np.prod([part.stop - part.start for part in box]) <= _LARGEST else 2
-    crop = np.pad(
-        mask[box][::step, ::step, ::step].astype(np.uint8), 1
-    )  # closed at the border of the scan as well
+    soft = _soften(np.pad(mask[box][::step, ::step, ::step], _MARGIN))
     image = vtk.vtkImageData()
-    image.SetDimensions(crop.shape[::-1])
+    image.SetDimensions(soft.shape[::-1])
     image.SetSpacing(step, step, step)
-    image.SetOrigin(*(float(part.start - step) for part in reversed(box)))
-    image.GetPointData().SetScalars(numpy_to_vtk(crop.ravel(), deep=True))
-    edges = vtk.vtkDiscreteFlyingEdges3D()
+    image.SetOrigin(*(float(part.start - _MARGIN * step) for part in reversed(box)))
+    image.GetPointData().SetScalars(numpy_to_vtk(soft.ravel(), deep=True))
+    edges = vtk.vtkFlyingEdges3D()
     edges.SetInputData(image)
-    edges.SetValue(0, 1)
+    edges.SetValue(0, 0.5)
+    edges.ComputeNormalsOff()
     to_ras = vtk.vtkTransform()
     to_ras.SetMatrix(ijk_to_ras(geometry))
     place = vtk.vtkTransformPolyDataFilter()
     place.SetTransform(to_ras)
     place.SetInputConnection(edges.GetOutputPort())
-    smooth = vtk.vtkWindowedSincPolyDataFilter()
+    smooth = vtk.vtkWindowedSincPolyDataFilter()  # does not shrink (Taubin 1996)
     smooth.SetInputConnection(place.GetOutputPort())
-    smooth.SetNumberOfIterations(15)
-    smooth.SetPassBand(0.05)
-    smooth.NonManifoldSmoothingOn()
+    smooth.SetNumberOfIterations(20)
+    smooth.SetPassBand(0.02)
     smooth.NormalizeCoordinatesOn()
     normals = vtk.vtkPolyDataNormals()
     normals.SetInputConnection(smooth.GetOutputPort())
     normals.SplittingOff()
-    normals.AutoOrientNormalsOn()
+    normals.ConsistencyOff()
     normals.Update()
     return normals.GetOutput()
+
+
+def _soften(mask: NDArray) -> NDArray[np.float32]:
+    """Three passes of the binomial kernel 1-2-1 along each axis, kept on the mask's side of one half."""
+    soft = mask.astype(np.float32)
+    for _ in range(3):
+        for axis in range(3):
+            soft = (2 * soft + np.roll(soft, 1, axis) + np.roll(soft, -1, axis)) / 4
+    return np.where(mask, np.maximum(soft, 0.51), np.minimum(soft, 0.49)).astype(np.float32)

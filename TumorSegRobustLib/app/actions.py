@@ -1,0 +1,173 @@
+"""What the buttons, keys and fields of the page do. Everything is a workflow command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from TumorSegRobustLib.app.browse import list_folder
+from TumorSegRobustLib.errors import UnusableInput
+
+if TYPE_CHECKING:
+    from trame_server import Server
+
+    from TumorSegRobustLib.app.viewer import Viewer
+    from TumorSegRobustLib.workflow import Tool, Workflow
+
+_PATIENCE_S = 60.0  # for an RTSTRUCT on its way to the browser
+
+
+class Actions:
+    """One method per thing that a person can do on the page; fields are read from the page's state."""
+
+    def __init__(self, server: Server, workflow: Workflow, viewer: Viewer) -> None:
+        self._server = server
+        self._workflow = workflow
+        self._viewer = viewer
+        self.keys: dict[str, Callable[[], Any]] = {
+            "include": lambda: self.toggle_tool("include"),
+            "exclude": lambda: self.toggle_tool("exclude"),
+            "none": lambda: workflow.set_tool("none"),
+            "undo": workflow.undo,
+            "redo": workflow.redo,
+            "overlay": self.toggle_overlay,
+        }
+
+    # Scan
+
+    def open_path(self) -> None:
+        path = str(self._server.state.path).strip().strip("\"'")
+        if not path:
+            self._complain("Type or choose the path of a scan: a file, or a folder with one DICOM series.")
+            return
+        self._workflow.open(path)
+
+    def open_entry(self, path: str) -> None:
+        """A line of the picker that is a scan, or the folder shown."""
+        self._server.state.update({"path": path, "picker_open": False})
+        self._workflow.open(path)
+
+    def browse(self, path: str = "") -> None:
+        """Show a folder in the picker; without one, the folder of the path field or the home folder."""
+        state = self._server.state
+        wanted = Path(path or str(state.path).strip() or Path.home()).expanduser()
+        start = wanted if path or wanted.exists() else Path.home()
+        try:
+            state.listing = list_folder(start).to_json()
+            state.picker_error = ""
+        except UnusableInput as error:
+            state.picker_error = str(error)
+        state.picker_open = True
+
+    def pick(self, path: str, kind: str) -> None:
+        """A line of the picker: go into a folder, open a scan."""
+        if kind == "folder":
+            self.browse(path)
+        else:
+            self.open_entry(path)
+
+    def choose_package(self, package: str) -> None:
+        if package and package != self._workflow.state.package:
+            self._workflow.choose_package(package)
+
+    # Correct
+
+    def toggle_tool(self, tool: Tool) -> None:
+        self._workflow.set_tool("none" if self._workflow.state.tool == tool else tool)
+
+    def key(self, name: str) -> None:
+        """A key that the page has translated to one of `keys`; unknown ones are nobody's business."""
+        action = self.keys.get(name)
+        if action is not None:
+            action()
+
+    def look_at_click(self, number: int) -> None:
+        clicks = self._workflow.state.clicks
+        if 1 <= number <= len(clicks):
+            self._viewer.look_at(clicks[number - 1].position_mm)
+
+    # Trust
+
+    def toggle_overlay(self) -> None:
+        self._server.state.overlay_shown = not self._server.state.overlay_shown
+
+    def show_overlay(self) -> None:
+        state = self._server.state
+        low, high = (float(value) for value in state.overlay_percentile)
+        self._viewer.binding.show_overlay(
+            bool(state.overlay_shown),
+            opacity=float(state.overlay_opacity) / 100,
+            percentile=(low, max(high, low + 0.5)),
+            kind=str(state.overlay_kind),
+        )
+
+    # View
+
+    def set_window(self) -> None:
+        low, high = (float(value) for value in self._server.state.window)
+        self._viewer.set_window(low, high)
+
+    def usual_window(self) -> None:
+        window = self._viewer.usual_window()
+        if window is not None:
+            self._viewer.set_window(*window)
+
+    # Export
+
+    def accept(self) -> None:
+        self._workflow.accept(str(self._server.state.reviewer), str(self._server.state.comment))
+
+    def export_rtstruct(self) -> None:
+        folder = self._folder()
+        if folder is not None:
+            self._workflow.export_rtstruct(folder, self._roi_name())
+
+    def save(self) -> None:
+        folder = self._folder()
+        if folder is not None:
+            self._workflow.save(folder)
+
+    async def download_rtstruct(self) -> bytes:
+        """The RTSTRUCT's bytes for the browser; empty when it cannot be written (the page says why).
+
+        The file stays beside the journal, which names it.
+        """
+        folder = self._workflow.work_folder / "exports"
+        folder.mkdir(parents=True, exist_ok=True)
+        before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+        self._workflow.export_rtstruct(folder, self._roi_name())
+        await self._until_idle()
+        written = [path for path in folder.iterdir() if before.get(path) != path.stat().st_mtime_ns]
+        return written[0].read_bytes() if written else b""
+
+    def _folder(self) -> Path | None:
+        text = str(self._server.state.folder).strip().strip("\"'")
+        if not text:
+            self._complain("Give the folder to save to.")
+            return None
+        folder = Path(text).expanduser()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._complain(f"{folder} cannot be made ({error.strerror}); choose another folder.")
+            return None
+        return folder
+
+    def _roi_name(self) -> str:
+        return str(self._server.state.roi_name).strip() or "GTVp"
+
+    async def _until_idle(self) -> None:
+        done = asyncio.Event()
+        disconnect = self._workflow.changed.connect(lambda state: state.phase != "running" and done.set())
+        try:
+            if self._workflow.state.phase == "running":
+                await asyncio.wait_for(done.wait(), _PATIENCE_S)
+        finally:
+            disconnect()
+
+    def _complain(self, text: str) -> None:
+        panel = dict(self._server.state.panel)
+        panel["error"] = text
+        self._server.state.panel = panel

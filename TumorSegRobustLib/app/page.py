@@ -1,0 +1,154 @@
+"""The page: the panel with its five steps on the left, the views on the right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trame.ui.vuetify3 import VAppLayout
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+
+from TumorSegRobustLib.app.sections.correct import correct
+from TumorSegRobustLib.app.sections.export import export
+from TumorSegRobustLib.app.sections.parts import button, icon_button
+from TumorSegRobustLib.app.sections.scan import picker, scan
+from TumorSegRobustLib.app.sections.segment import segment
+from TumorSegRobustLib.app.sections.trust import trust
+from TumorSegRobustLib.app.viewer import AXIAL_LARGE, FOUR_UP
+from TumorSegRobustLib.version import __version__
+
+if TYPE_CHECKING:
+    from trame_server import Server
+    from trame_slicer.core import LayoutManager
+
+    from TumorSegRobustLib.app.actions import Actions
+    from TumorSegRobustLib.app.viewer import Viewer
+    from TumorSegRobustLib.workflow import Workflow
+
+_NAME = f"tumorsegrobust_{__version__}"
+ASSETS = {
+    "serve": {_NAME: str(Path(__file__).with_name("static").resolve())},
+    "scripts": [f"{_NAME}/panel.js"],
+    "styles": [f"{_NAME}/panel.css"],
+}
+_KEYS = """I  include tool
+E  exclude tool
+Esc  no tool
+Ctrl+Z  undo
+Ctrl+Y or Ctrl+Shift+Z  redo
+U  uncertainty on or off
+Wheel  next slice
+Left click without a tool  look here in all views
+Left drag without a tool  grey values
+Right drag  zoom
+Middle drag  move"""
+_COLOURS = {"primary": "#17607d", "include": "#1d7f4e", "exclude": "#b3343f", "error": "#b3261e"}
+
+
+def build_page(
+    server: Server, workflow: Workflow, viewer: Viewer, actions: Actions, layouts: LayoutManager
+) -> VAppLayout:
+    """Lay the whole page out; `layouts` fills the place of the views."""
+    server.enable_module(ASSETS)
+    theme = {"defaultTheme": "clinic", "themes": {"clinic": {"dark": False, "colors": _COLOURS}}}
+    with VAppLayout(server, vuetify_config={"theme": theme}) as page, html.Div(classes="page"):
+        with html.Aside(classes="panel"):
+            with html.Header(classes="brand"):
+                html.Span("TumorSegRobust", classes="brand-name")
+                html.Span("Research software, not a medical device", classes="brand-note")
+            with html.Div(classes="steps"):
+                scan(actions, workflow)
+                segment(workflow)
+                trust()
+                correct(actions, workflow)
+                export(actions)
+        with html.Main(classes="viewer"):
+            _toolbar(actions, viewer)
+            with html.Div(classes=("['views', 'tool-' + panel.tool]",)):
+                layouts.initialize_layout_grid(page)
+                _welcome(actions, workflow)
+            _status()
+        picker(actions)
+    return page
+
+
+def _toolbar(actions: Actions, viewer: Viewer) -> None:
+    with html.Div(classes="toolbar"):
+        with v.VBtnToggle(
+            v_model=("layout",), mandatory=True, density="compact", variant="text", divided=True
+        ):
+            for value, icon in ((FOUR_UP, "mdi-view-grid-outline"), (AXIAL_LARGE, "mdi-view-quilt-outline")):
+                v.VBtn(icon=icon, value=value, size="small", title=value, aria_label=value)
+        button(
+            "Go to tumour",
+            "go-to-tumour",
+            viewer.look_at_tumour,
+            can="panel.has_contour",
+            why="'There is no contour yet.'",
+            icon="mdi-crosshairs-gps",
+            variant="text",
+            color="white",
+        )
+        html.Div(classes="grow")
+        v.VIcon("mdi-keyboard-outline", size="20", title=_KEYS, aria_label="Keys")
+        with html.Div(
+            classes="grey",
+            v_if="panel.scan.name",
+            title="Grey values shown black and white; or drag with the left button in a view",
+        ):
+            html.Span("Grey values")
+            v.VRangeSlider(
+                v_model=("window",),
+                min=("window_range[0]",),
+                max=("window_range[1]",),
+                step=("(window_range[1] - window_range[0]) / 200",),
+                density="compact",
+                hide_details=True,
+                thumb_size=12,
+                track_size=2,
+                color="white",
+                theme="dark",
+                id="window",
+            )
+            icon_button(
+                "mdi-auto-fix", "Usual grey values", "usual-window", actions.usual_window, color="white"
+            )
+
+
+def _welcome(actions: Actions, workflow: Workflow) -> None:
+    """What to do first, where the views would be empty."""
+    with html.Div(v_if="!panel.scan.name", classes="welcome"), html.Div(classes="welcome-card"):
+        html.H1("Open a scan to begin")
+        html.P(
+            "A NIfTI, NRRD or MetaImage file, or a folder with one DICOM series. "
+            "Nothing leaves this computer."
+        )
+        with html.Div(classes="row welcome-row"):
+            button(
+                "Choose a scan",
+                "welcome-browse",
+                actions.browse,
+                can="panel.can.open",
+                icon="mdi-folder-open-outline",
+                variant="flat",
+                size="default",
+            )
+            button(
+                "Try the sample case",
+                "welcome-sample",
+                workflow.open_sample,
+                can="panel.can.open",
+                why="panel.why.open",
+                variant="outlined",
+                size="default",
+            )
+        v.VProgressLinear(v_if="panel.running", indeterminate=True, color="primary", classes="mt-4")
+
+
+def _status() -> None:
+    with html.Div(
+        classes=("['status', { 'status-error': !!panel.error }]",), role="status", aria_live="polite"
+    ):
+        v.VIcon("mdi-alert-circle-outline", v_if="panel.error", size="16")
+        html.Span("{{ panel.error || panel.message }}", id="status", title=("panel.error || panel.message",))

@@ -1,0 +1,144 @@
+"""Ties Slicer, the workflow and the page together, and keeps the page in step with both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from slicer import vtkMRMLVolumeDisplayNode
+from trame_slicer import module as trame_slicer_module
+from trame_slicer.core import LayoutManager, SlicerApp
+from trame_slicer.rca_view import register_rca_factories
+
+from TumorSegRobustLib.app.actions import Actions
+from TumorSegRobustLib.app.page import build_page
+from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
+from TumorSegRobustLib.app.viewports import over_slice_view, over_solid_view
+from TumorSegRobustLib.app.words import describe, package_item
+
+if TYPE_CHECKING:
+    from trame_server import Server
+
+    from TumorSegRobustLib.workflow import Workflow
+
+
+class Panel:
+    """The whole panel on a trame server that has not started yet."""
+
+    def __init__(self, server: Server, workflow: Workflow, later: Later, given: Sequence[Path] = ()) -> None:
+        """later: see Viewer. given: scans named on the command line; the first one is opened."""
+        self._server = server
+        self._workflow = workflow
+        self._window_tag: tuple[vtkMRMLVolumeDisplayNode, int] | None = None
+        server.enable_module(trame_slicer_module)
+        app = SlicerApp()
+        register_rca_factories(
+            app.view_manager, server, slice_view_ui_f=over_slice_view, three_d_view_ui_f=over_solid_view
+        )
+        self._layouts = LayoutManager(app.scene, app.view_manager, server)
+        self._layouts.register_layout_dict(layouts())
+        self._layouts.set_layout(FOUR_UP)
+        self.viewer = Viewer(app, workflow, later)
+        self.viewer.adopt_views()
+        self._actions = Actions(server, workflow, self.viewer)
+        self._start_state(given)
+        self.page = build_page(server, workflow, self.viewer, self._actions, self._layouts)
+        self._connect()
+        if given:
+            workflow.open(given[0])
+
+    def close(self) -> None:
+        for disconnect in self._disconnect:
+            disconnect()
+        self.viewer.close()
+
+    def _start_state(self, given: Sequence[Path]) -> None:
+        packages = [package_item(package) for package in self._workflow.packages()]
+        self._server.state.update(
+            {
+                "trame__title": "TumorSegRobust",
+                "panel": describe(self._workflow),
+                "packages": packages,
+                "package": describe(self._workflow)["model"]["value"],
+                "given": [{"name": path.name, "path": str(path)} for path in given],
+                "path": "",
+                "changing": False,
+                "listing": {
+                    "folder": "",
+                    "parent": "",
+                    "entries": [],
+                    "holds_dicom": False,
+                    "shortened": False,
+                },
+                "picker_open": False,
+                "picker_error": "",
+                "overlay_shown": False,
+                "overlay_opacity": 60,
+                "overlay_percentile": [50, 99],
+                "overlay_kind": "entropy",
+                "window": [0, 1],
+                "window_range": [0, 1],
+                "layout": FOUR_UP,
+                "reviewer": "",
+                "comment": "",
+                "roi_name": "GTVp",
+                "folder": "",
+            }
+        )
+
+    def _connect(self) -> None:
+        server, actions = self._server, self._actions
+        server.trigger("key")(actions.key)
+        server.trigger("download_rtstruct")(actions.download_rtstruct)
+        server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile", "overlay_kind")(
+            lambda **_: actions.show_overlay()
+        )
+        server.state.change("window")(lambda **_: actions.set_window())
+        server.state.change("layout")(self._on_layout)
+        self._disconnect = [
+            self._workflow.changed.connect(self._on_changed),
+            self._workflow.image_changed.connect(self._on_image),
+        ]
+
+    def _on_layout(self, layout: str, **_: Any) -> None:
+        self._layouts.set_layout(layout)
+
+    def _on_changed(self, *_: object) -> None:
+        with self._server.state as state:
+            state.panel = describe(self._workflow)
+            state.package = state.panel["model"]["value"]
+
+    def _on_image(self, *_: object) -> None:
+        image = self._workflow.image
+        if image is None:
+            return
+        with self._server.state as state:
+            state.changing = False
+            state.panel = describe(self._workflow)
+            state.folder = str(Path.home() / "TumorSegRobust" / _file_name(image.name or "scan"))
+            low, high = (float(value) for value in np.percentile(image.voxels[::2, ::2, ::2], (0, 99.95)))
+            state.window_range = [low, high if high > low else low + 1]
+            self._watch_window()
+
+    def _watch_window(self) -> None:
+        """Follow the grey values of the shown volume, which a drag in a view changes too."""
+        if self._window_tag is not None:
+            self._window_tag[0].RemoveObserver(self._window_tag[1])
+        volume = self.viewer.binding.volume
+        display = volume.GetDisplayNode()
+        self._window_tag = (display, display.AddObserver("ModifiedEvent", self._on_window))
+        self._on_window()
+
+    def _on_window(self, *_: object) -> None:
+        window = self.viewer.window()
+        if window is not None and not np.allclose(window, self._server.state.window):
+            with self._server.state as state:
+                state.window = list(window)
+
+
+def _file_name(text: str) -> str:
+    """A name that every file system takes."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in text.split(".")[0])
+    return kept.strip("_") or "scan"

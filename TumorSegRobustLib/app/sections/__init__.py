@@ -1,0 +1,1 @@
+"""The five steps of the panel, top to bottom, each in a file of its own."""

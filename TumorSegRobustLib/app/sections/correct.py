@@ -1,0 +1,57 @@
+"""Step 4: include and exclude clicks, undo, redo."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+
+from TumorSegRobustLib.app.actions import Actions
+from TumorSegRobustLib.app.sections.parts import icon_button, section
+from TumorSegRobustLib.workflow import Workflow
+
+
+def correct(actions: Actions, workflow: Workflow) -> None:
+    with section(4, "Correct", "correct", shown="panel.has_contour", done="panel.clicks.length > 0"):
+        with html.Div(classes="row tools"):
+            _tool(actions, "include", "Include", "mdi-plus-circle-outline", "I")
+            _tool(actions, "exclude", "Exclude", "mdi-minus-circle-outline", "E")
+            icon_button(
+                "mdi-undo", "Undo (Ctrl+Z)", "undo", workflow.undo, can="panel.can.undo", why="panel.why.undo"
+            )
+            icon_button(
+                "mdi-redo", "Redo (Ctrl+Y)", "redo", workflow.redo, can="panel.can.redo", why="panel.why.redo"
+            )
+        html.Div("{{ panel.tool_hint }}", classes="hint", id="tool-hint")
+        with html.Div(v_if="panel.clicks.length", classes="clicks", id="clicks"):
+            html.Span("{{ panel.click_count }}", classes="hint click-count", id="click-count")
+            with html.Button(
+                v_for="click in panel.clicks.slice().reverse()",
+                key="click.number",
+                type="button",
+                classes=("['click', click.include ? 'click-include' : 'click-exclude']",),
+                title="Look at this place",
+                click=(actions.look_at_click, "[click.number]"),
+            ):
+                html.Span("{{ click.include ? '+' : '−' }} {{ click.place }}")
+
+
+def _tool(actions: Actions, tool: str, text: str, icon: str, key: str) -> None:
+    tip = f"panel.can.click ? '{text} (key {key})' : panel.why.click"
+    chosen = f"panel.tool === '{tool}'"
+    with (
+        html.Span(title=(tip,), classes="btn-wrap grow"),
+        v.VBtn(
+            click=(actions.toggle_tool, f"['{tool}']"),
+            id=tool,
+            block=True,
+            size="small",
+            density="comfortable",
+            color=tool,
+            disabled=("!panel.can.click",),
+            variant=(f"{chosen} ? 'flat' : 'outlined'",),
+            aria_pressed=(chosen,),
+        ),
+    ):
+        v.VIcon(icon, start=True, size="18")
+        html.Span(text)
+        html.Kbd(key)

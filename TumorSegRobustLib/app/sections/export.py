@@ -1,0 +1,59 @@
+"""Step 5: accept, and hand over to treatment planning."""
+
+from __future__ import annotations
+
+from trame.widgets import html
+
+from TumorSegRobustLib.app.actions import Actions
+from TumorSegRobustLib.app.sections.parts import button, field, section
+
+
+def export(actions: Actions) -> None:
+    with section(5, "Export", "export", shown="panel.has_contour", done="panel.phase === 'accepted'"):
+        with html.Div(v_if="panel.accepted_by", classes="accepted"):
+            html.Span("✓ Accepted by {{ panel.accepted_by }}", id="accepted")
+        with html.Div(v_else=True, classes="row"):
+            field("reviewer", "Your name", "reviewer")
+            field("comment", "Comment", "comment")
+            button(
+                "Accept",
+                "accept",
+                actions.accept,
+                can="panel.can.accept && !!reviewer.trim()",
+                variant="flat",
+                why="panel.why.accept || 'Give your name first.'",
+            )
+        with html.Div(classes="row"):
+            field("roi_name", "Structure", "roi-name", style="max-width: 104px")
+            field("folder", "Folder", "folder")
+        with html.Div(classes="row"):
+            button(
+                "RTSTRUCT",
+                "export-rtstruct",
+                actions.export_rtstruct,
+                can="panel.can.export && !!folder.trim()",
+                why="panel.why.export || 'Give the folder first.'",
+                icon="mdi-radioactive",
+                wrap="btn-wrap grow",
+                block=True,
+            )
+            button(
+                "NIfTI files",
+                "save",
+                actions.save,
+                can="panel.can.save && !!folder.trim()",
+                why="panel.why.save || 'Give the folder first.'",
+                icon="mdi-content-save-outline",
+                wrap="btn-wrap grow",
+                block=True,
+            )
+            button(
+                "",
+                "download",
+                "trigger('download_rtstruct').then((data) => data && data.byteLength "
+                "&& utils.download('RTSTRUCT_' + (roi_name || 'GTVp') + '.dcm', data, 'application/dicom'))",
+                can="panel.can.export",
+                why="panel.why.export",
+                icon="mdi-download",
+                variant="outlined",
+            )

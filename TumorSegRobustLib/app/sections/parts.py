@@ -1,0 +1,79 @@
+"""Small pieces that every section is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+
+
+@contextmanager
+def section(
+    number: int, title: str, name: str, shown: str = "true", done: str = "false", inline: str = "false"
+) -> Iterator[None]:
+    """A numbered step; `shown`, `done` and `inline` (title and body in one line) are expressions of the page."""
+    with html.Section(
+        classes=(f"['step', {{ 'step-done': {done}, 'step-closed': !({shown}), 'step-inline': {inline} }}]",),
+        id=f"step-{name}",
+    ):
+        with html.H2(classes="step-title"):
+            html.Span(f"{{{{ {done} ? '✓' : {number} }}}}", classes="step-number")
+            html.Span(title)
+        with html.Div(v_if=shown, classes="step-body"):
+            yield
+
+
+def button(
+    text: str,
+    name: str,
+    click: Callable[..., Any] | tuple | str,
+    *,
+    can: str = "true",
+    why: str = "''",
+    icon: str | None = None,
+    **looks: Any,
+) -> None:
+    """A button with an id; where it may not be pressed, its tooltip says why."""
+    looks = {"variant": "tonal", "color": "primary", "size": "small", "density": "comfortable"} | looks
+    with (
+        html.Span(title=(f"({can}) ? '' : {why}",), classes=looks.pop("wrap", "btn-wrap")),
+        v.VBtn(click=click, disabled=(f"!({can})",), id=name, **looks),
+    ):
+        if icon:
+            v.VIcon(icon, start=bool(text), size="18")
+        if text:
+            html.Span(text)
+
+
+def icon_button(
+    icon: str,
+    label: str,
+    name: str,
+    click: Callable[..., Any] | tuple | str,
+    *,
+    can: str = "true",
+    why: str = "''",
+    **looks: Any,
+) -> None:
+    """A square button without text; its label is read aloud and shown as tooltip."""
+    looks = {"variant": "text", "size": "small", "density": "comfortable"} | looks
+    with html.Span(title=(f"({can}) ? '{label}' : {why}",), classes="btn-wrap-icon"):
+        v.VBtn(icon=icon, click=click, disabled=(f"!({can})",), id=name, aria_label=label, **looks)
+
+
+def field(model: str, label: str, name: str, **options: Any) -> v.VTextField:
+    """A one-line text field."""
+    return v.VTextField(
+        v_model=(model,),
+        label=label,
+        id=name,
+        density="compact",
+        variant="outlined",
+        hide_details=True,
+        autocomplete="off",
+        spellcheck="false",
+        **options,
+    )

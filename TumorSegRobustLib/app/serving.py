@@ -1,0 +1,98 @@
+"""Start the panel on this machine and hand out its secret address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trame.app import get_server
+
+from TumorSegRobustLib.app.guard import Guard, new_token
+from TumorSegRobustLib.app.panel import Panel
+from TumorSegRobustLib.workflow import Workflow
+
+if TYPE_CHECKING:
+    from trame_server import Server
+
+HOST = "127.0.0.1"
+
+
+def serve(
+    images: Sequence[Path] = (),
+    *,
+    port: int | None = None,
+    open_browser: bool = True,
+    token: str | None = None,
+    workflow: Workflow | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the panel until Ctrl-C, on 127.0.0.1 only, to whoever knows the token.
+
+    images: scans named by the user; the first is opened. port: None or 0 for a free one. token: a fresh random
+    one by default. workflow: one that dispatches to the running asyncio loop, made here by default.
+    on_ready: called with the address (token included) once it answers; by default the address is printed.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(
+            _serve(
+                [Path(image) for image in images],
+                port or 0,
+                open_browser,
+                token or new_token(),
+                workflow,
+                on_ready,
+            )
+        )
+
+
+async def _serve(
+    images: list[Path],
+    port: int,
+    open_browser: bool,
+    token: str,
+    workflow: Workflow | None,
+    on_ready: Callable[[str], None] | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    flow = workflow or Workflow(dispatch=loop.call_soon_threadsafe)
+    # trame reads the command line of the process by itself, and ours is not meant for it.
+    os.environ["TRAME_ARGS"] = f"--host {HOST}"
+    server = get_server("TumorSegRobust", client_type="vue3")
+    panel = Panel(server, flow, loop.call_later, images)
+    server.controller.on_server_bind.add(lambda wslink: Guard(token).protect(wslink.app))
+
+    def ready(**_: Any) -> None:
+        address = f"http://{HOST}:{server.port}/index.html?token={token}"
+        (on_ready or _announce)(address)
+        if open_browser:
+            loop.run_in_executor(None, webbrowser.open, address)
+
+    server.controller.on_server_ready.add(ready)
+    try:
+        await _run(server, port)
+    finally:
+        panel.close()
+        if workflow is None:
+            flow.close()
+
+
+async def _run(server: Server, port: int) -> None:
+    await server.start(
+        port=port,
+        host=HOST,
+        open_browser=False,
+        show_connection_info=False,
+        timeout=0,  # a closed page may be opened again; Ctrl-C ends the program
+        exec_mode="coroutine",
+    )
+
+
+def _announce(address: str) -> None:
+    print(
+        f"TumorSegRobust is ready at {address}\nOnly this computer can reach it. Ctrl-C ends it.", flush=True
+    )

@@ -1,0 +1,146 @@
+"""Slicer without its window: the scene, the views, and what ties them to the workflow. Knows no web page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
+from trame_slicer.core import SlicerApp
+from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
+
+from TumorSegRobustLib.app.clicking import ClickTool, Position
+from TumorSegRobustLib.scene import SceneBinding, jump_to, ras_of, set_window, usual_window, window_of
+
+if TYPE_CHECKING:
+    from TumorSegRobustLib.workflow import State, Workflow
+
+Later = Callable[[float, Callable[[], None]], Any]
+_PAUSE_S = 0.4  # after the last change, before the 3D surface is built anew
+FOUR_UP, AXIAL_LARGE = "Four-up", "Axial large"
+
+
+def layouts() -> dict[str, Layout]:
+    """What a radiologist expects: four equal views, or a large axial one with the others beside it."""
+    axial, coronal = ViewLayoutDefinition.axial_view(), ViewLayoutDefinition.coronal_view()
+    sagittal = ViewLayoutDefinition.sagittal_view()
+    solid = ViewLayoutDefinition.threed_view(background_color=("#0b0e11", "#171c22"))
+    column, row = LayoutDirection.Vertical, LayoutDirection.Horizontal
+    return {
+        FOUR_UP: Layout(row, [Layout(column, [axial, coronal]), Layout(column, [solid, sagittal])]),
+        AXIAL_LARGE: Layout(row, [axial, Layout(column, [solid, coronal, sagittal])], flex_sizes=["2", "1"]),
+    }
+
+
+class Viewer:
+    """The scene of a workflow, seen through whatever views the app's view manager has."""
+
+    def __init__(self, app: SlicerApp, workflow: Workflow, later: Later | None = None) -> None:
+        """later(seconds, call): run `call` after a pause in this thread; by default the surface follows at once."""
+        self.app = app
+        self._workflow = workflow
+        self._later = later
+        self._pending: Any = None
+        self._tools: dict[str, ClickTool] = {}
+        self._new_review = False
+        self.binding = SceneBinding(app.scene, workflow)
+        self._disconnect = [
+            workflow.image_changed.connect(self._on_image),
+            workflow.assessment_changed.connect(self._on_assessment),
+            workflow.contour_changed.connect(self._on_contour),
+            workflow.changed.connect(self._on_state),
+        ]
+        crosshair = app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.NoCrosshair)  # until there is a place to look at
+        crosshair.SetCrosshairColor(1.0, 0.85, 0.3)
+        self._crosshair = crosshair
+
+    def adopt_views(self) -> None:
+        """Watch the mouse in every slice view that exists now; views made later need another call."""
+        for view in self.app.view_manager.get_slice_views():
+            if view.get_singleton_tag() not in self._tools:
+                tool = ClickTool(view, self._workflow.click, self.look_at)
+                tool.active = self._workflow.state.tool != "none"
+                self._tools[view.get_singleton_tag()] = tool
+        self._mouse_mode()
+
+    def tool_of(self, view: SliceView) -> ClickTool:
+        """The click tool of an adopted view."""
+        return self._tools[view.get_singleton_tag()]
+
+    def look_at(self, position: Position) -> None:
+        """Every slice view shows the plane through this place (LPS mm), the crosshair marks it."""
+        jump_to(self.app.scene, position)
+        self._crosshair.SetCrosshairRAS(*ras_of(position).tolist())
+        self._crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.ShowSmallBasic)
+
+    def look_at_tumour(self) -> bool:
+        """False when there is no tumour to look at."""
+        heart = self.binding.heart_of_tumour()
+        if heart is None:
+            return False
+        self.look_at(heart)
+        self._frame_solid_views()
+        return True
+
+    def fit(self) -> None:
+        """The whole scan in every view."""
+        self.app.display_manager.reset_views()
+
+    def window(self) -> tuple[float, float] | None:
+        """The grey values shown black and white, None without a scan."""
+        return None if self.binding.volume is None else window_of(self.binding.volume)
+
+    def set_window(self, low: float, high: float) -> None:
+        if self.binding.volume is not None and high > low:
+            set_window(self.binding.volume, low, high)
+
+    def usual_window(self) -> tuple[float, float] | None:
+        """The window that a new scan starts with."""
+        image = self._workflow.image
+        return None if image is None else usual_window(image.voxels)
+
+    def close(self) -> None:
+        for disconnect in self._disconnect:
+            disconnect()
+        for tool in self._tools.values():
+            tool.close()
+        self.binding.close()
+
+    def _on_image(self, *_: object) -> None:
+        self._crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.NoCrosshair)
+        self.fit()
+
+    def _on_assessment(self, *_: object) -> None:
+        self._new_review = True
+
+    def _on_contour(self, mask: object, box: object = None) -> None:
+        if mask is not None and self._new_review:
+            self._new_review = False
+            self.binding.show_surface()
+            self.look_at_tumour()
+            return
+        if self._later is None:
+            self.binding.show_surface()
+            return
+        if self._pending is not None:
+            self._pending.cancel()
+        self._pending = self._later(_PAUSE_S, self.binding.show_surface)
+
+    def _on_state(self, state: State) -> None:
+        for tool in self._tools.values():
+            tool.active = state.tool != "none"
+        self._mouse_mode()
+
+    def _mouse_mode(self) -> None:
+        # Without a tool a drag changes the grey values, as in every image viewer of a clinic.
+        node = self.app.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+        idle = self._workflow.state.tool == "none"
+        mode = vtkMRMLInteractionNode.AdjustWindowLevel if idle else vtkMRMLInteractionNode.ViewTransform
+        if node is not None and node.GetCurrentInteractionMode() != mode:
+            node.SetCurrentInteractionMode(mode)
+
+    def _frame_solid_views(self) -> None:
+        for view in self.app.view_manager.get_threed_views():
+            if isinstance(view, ThreeDView):
+                view.fit_view_to_content()

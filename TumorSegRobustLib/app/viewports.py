@@ -1,0 +1,78 @@
+"""What lies over each view: its name, patient directions, slice position and slider, a reset button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from trame.widgets import html
+from trame.widgets import vuetify3 as v
+from trame_slicer.app.logic import connect_slice_view_slider_to_state, get_view_trame_id
+from trame_slicer.app.ui.slider import Slider
+from trame_slicer.views import SliceView, ThreeDView
+
+if TYPE_CHECKING:
+    from trame_server import Server
+
+_ENDS = (("L", "R"), ("P", "A"), ("I", "S"))  # towards -x / +x, -y / +y, -z / +z in RAS
+
+
+def over_slice_view(server: Server, view_id: str, view: SliceView) -> None:
+    """For trame-slicer's factory of slice views."""
+    name = f"{get_view_trame_id(server, view)}_place"
+    server.state[name] = place_of(view)
+
+    def follow(_view: object) -> None:
+        server.state[name] = place_of(view)
+
+    view.modified.connect(follow)
+    with html.Div(classes="view-corner"):
+        html.Span(view.get_orientation(), classes=f"view-name view-{view.get_orientation().lower()}")
+        html.Span(f"{{{{ {name}.offset }}}}", classes="view-offset")
+    for side in ("left", "right", "top", "bottom"):
+        html.Span(f"{{{{ {name}.{side} }}}}", classes=f"view-letter view-letter-{side}")
+    _reset_button(view)
+    with html.Div(classes="view-slider"):
+        Slider(
+            typed_state=connect_slice_view_slider_to_state(server, view),
+            density="compact",
+            thumb_size=12,
+            track_size=2,
+            color="#8fa3b3",
+            theme="dark",
+        )
+
+
+def over_solid_view(_server: Server, _view_id: str, view: ThreeDView) -> None:
+    """For trame-slicer's factory of 3D views."""
+    with html.Div(classes="view-corner"):
+        html.Span("3D", classes="view-name view-solid")
+    _reset_button(view)
+
+
+def place_of(view: SliceView) -> dict[str, str]:
+    """Letters for the four edges of the view, and where its plane lies in words ("S 12.0 mm")."""
+    matrix = view.get_view_node().GetSliceToRAS()
+    to_ras = np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(3)])
+    right, up, normal = (int(np.argmax(np.abs(to_ras[:, axis]))) for axis in range(3))
+    offset = float(to_ras[:, 3][normal])
+    return {
+        "right": _ENDS[right][int(to_ras[right, 0] > 0)],
+        "left": _ENDS[right][int(to_ras[right, 0] <= 0)],
+        "top": _ENDS[up][int(to_ras[up, 1] > 0)],
+        "bottom": _ENDS[up][int(to_ras[up, 1] <= 0)],
+        "offset": f"{_ENDS[normal][int(offset > 0)]} {abs(offset):.1f} mm",
+    }
+
+
+def _reset_button(view: Any) -> None:
+    with html.Div(classes="view-reset"):
+        v.VBtn(
+            icon="mdi-fit-to-screen-outline",
+            click=view.reset_view,
+            size="x-small",
+            variant="text",
+            color="white",
+            title="Show the whole scan",
+            aria_label="Show the whole scan",
+        )

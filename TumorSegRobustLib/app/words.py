@@ -1,0 +1,115 @@
+"""The workflow's state in the words and figures that the page shows, without any toolkit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from TumorSegRobustLib.workflow import COMMANDS
+
+if TYPE_CHECKING:
+    from TumorSegRobustLib.image import DicomSeries, Image
+    from TumorSegRobustLib.models import ModelPackage
+    from TumorSegRobustLib.review import Click
+    from TumorSegRobustLib.trust import Assessment
+    from TumorSegRobustLib.workflow import State, Workflow
+
+_TRIAGE = {
+    "accept": ("Accept", "The networks agree. Look the contour over."),
+    "review": ("Review", "Check the contour slice by slice."),
+    "reject": ("Reject", "Do not rely on this contour. Correct it, or start from nothing."),
+    "": ("", ""),
+}
+_HINT = {
+    "none": "Choose a tool, then click in a slice. Esc ends it.",
+    "include": "Click in the scan where tumour is missing.",
+    "exclude": "Click in the scan where there is no tumour.",
+}
+
+
+def describe(workflow: Workflow) -> dict[str, Any]:
+    """Plain values for the page: strings, numbers, lists, dicts."""
+    state = workflow.state
+    return {
+        "phase": state.phase,
+        "message": state.message,
+        "error": state.error,
+        "notices": list(state.notices),
+        "running": state.phase == "running",
+        "progress": None if state.progress is None else round(100 * state.progress),
+        "scan": _scan(workflow.image, workflow.series),
+        "model": _model(workflow),
+        "can": {command: command in state.can for command in COMMANDS},
+        "why": {command: state.why_not.get(command, "") for command in COMMANDS},
+        "tool": state.tool,
+        "tool_hint": _HINT[state.tool],
+        "trust": _trust(state, workflow.assessment),
+        "has_contour": state.volume_ml is not None,
+        "volume": "" if state.volume_ml is None else f"{state.volume_ml:.1f} ml",
+        "clicks": [_click(number, click) for number, click in enumerate(state.clicks, start=1)],
+        "click_count": f"{len(state.clicks)} click" + ("" if len(state.clicks) == 1 else "s"),
+        "accepted_by": state.accepted_by,
+        "resumable": [{"text": str(review), "path": str(review.path)} for review in workflow.resumable()],
+    }
+
+
+def package_item(package: ModelPackage) -> dict[str, str]:
+    """One line of the model menu: its title, and below it version and licence."""
+    return {
+        "title": package.title,
+        "value": package.id,
+        "subtitle": f"version {package.version} · {package.licence}",
+    }
+
+
+def _model(workflow: Workflow) -> dict[str, str]:
+    """The package in use; the first one is what the workflow takes by default."""
+    packages = workflow.packages()
+    chosen = [package for package in packages if package.id == workflow.state.package] or packages
+    return package_item(chosen[0]) if chosen else {"title": "", "value": "", "subtitle": ""}
+
+
+def _scan(image: Image | None, series: DicomSeries | None) -> dict[str, str]:
+    if image is None:
+        return {"name": "", "detail": ""}
+    kind = f"DICOM {series.modality}".strip() if series else "no DICOM series"
+    return {"name": image.name or "Scan", "detail": f"{image.geometry.describe()} · {kind}"}
+
+
+def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
+    word, advice = _TRIAGE.get(state.triage_level, ("", ""))
+    shift: Mapping[str, Any] = assessment.shift if assessment is not None else {}
+    interval = state.interval
+    return {
+        "level": state.triage_level,
+        "word": word,
+        "advice": advice,
+        "reasons": [_sentence(reason) for reason in state.reasons],
+        "dice": "" if state.predicted_dice is None else f"{state.predicted_dice:.2f}",
+        "interval": "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "shift": str(shift.get("level", "")),
+        "factors": [_factor(factor) for factor in shift.get("factors", ())],
+    }
+
+
+def _factor(factor: Any) -> str:
+    if isinstance(factor, Mapping):
+        return _sentence(str(factor.get("text") or factor.get("reason") or factor.get("name") or ""))
+    return _sentence(str(factor))
+
+
+def _click(number: int, click: Click) -> dict[str, Any]:
+    x, y, z = click.position_mm
+    place = " ".join(
+        (
+            f"{'L' if x >= 0 else 'R'}{abs(x):.0f}",
+            f"{'P' if y >= 0 else 'A'}{abs(y):.0f}",
+            f"{'S' if z >= 0 else 'I'}{abs(z):.0f}",
+        )
+    )
+    return {"number": number, "include": click.include, "place": place, "position": [x, y, z]}
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text[:1].upper() + text[1:]
