@@ -72,6 +72,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/image/writing.py
   TumorSegRobustLib/inference/__init__.py
   TumorSegRobustLib/inference/backend.py
+  TumorSegRobustLib/inference/boxes.py
   TumorSegRobustLib/inference/channels.py
   TumorSegRobustLib/inference/devices.py
   TumorSegRobustLib/inference/ensemble.py
@@ -142,6 +143,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/generator.py
   TumorSegRobustLib/training/synth/sheet.py
   TumorSegRobustLib/training/synth/tumour.py
+  TumorSegRobustLib/trust/__init__.py
+  TumorSegRobustLib/trust/agreement.py
+  TumorSegRobustLib/trust/assessment.py
+  TumorSegRobustLib/trust/lesions.py
+  TumorSegRobustLib/trust/quality.py
+  TumorSegRobustLib/trust/shift.py
+  TumorSegRobustLib/trust/triage.py
+  TumorSegRobustLib/trust/uncertainty.py
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
   TumorSegRobustLib/workflow/case.py

@@ -16,7 +16,8 @@ class MainThread:
     """`dispatch` of a `Workflow` in Slicer: a queue that a timer empties in the thread that made it.
 
     The timer also lets the worker run: Slicer's Python keeps the interpreter lock while Qt waits for events,
-    so a Python thread moves on only while the main thread itself sleeps inside Python.
+    so a Python thread moves on only while the main thread sleeps inside Python (docs/testing.md has the
+    measurement).
     """
 
     def __init__(self, is_working: Callable[[], bool]) -> None:

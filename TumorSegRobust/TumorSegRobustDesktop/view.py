@@ -70,7 +70,7 @@ class PanelView:
         ui.progressBar.setMaximum(100 if state.progress is not None else 0)
         ui.progressBar.setValue(round(100 * (state.progress or 0)))
         lines = [line for line in (state.message, *state.notices) if line]
-        ui.messageLabel.setText("\n".join(lines))
+        ui.messageLabel.setText(_breakable("\n".join(lines)))
         ui.messageLabel.setVisible(bool(lines))
         self.show_error(state.error)
         self._draw_trust(state)
@@ -95,7 +95,7 @@ class PanelView:
 
     def show_error(self, line: str) -> None:
         """One line in red, "" for none."""
-        self._ui.errorLabel.setText(line)
+        self._ui.errorLabel.setText(_breakable(line))
         self._ui.errorLabel.setVisible(bool(line))
 
     def show_readiness(self, readiness: Readiness) -> None:
@@ -174,6 +174,11 @@ class PanelView:
             parts.append(_("accepted by {name}").format(name=state.accepted_by))
         self._ui.contourLabel.setText(" · ".join(parts))
         self._ui.contourLabel.setVisible(bool(parts))
+
+
+def _breakable(text: str) -> str:
+    """Lets a label wrap long paths at their slashes; they would widen the whole panel otherwise."""
+    return text.replace("/", "/\u200b").replace("\\", "\\\u200b")
 
 
 def _set_quietly(widget: Any, setter: str, value: Any) -> None:
