@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.image.checks import SMALLEST_SIDE
+from TumorSegRobustLib.image.checks import SMALLEST_SIDE, check_contrast, check_finite, check_geometry
 from TumorSegRobustLib.image.dicom_grid import Stack, stack_slices
 from TumorSegRobustLib.image.dicom_headers import image_headers, series_of_file, slice_of
 from TumorSegRobustLib.image.dicom_pixels import read_planes
@@ -93,7 +93,10 @@ def read_series(folder: str | Path, series_uid: str | None = None) -> tuple[Imag
     if chosen.stack is None:
         raise UnusableInput(chosen.fault)
     series = _series(chosen, chosen.stack)
+    check_geometry(series.geometry, f"Series {chosen.name}")
     voxels = chosen.stack.straighten(read_planes(series.files))
+    check_finite(voxels, f"Series {chosen.name}")
+    check_contrast(voxels, f"Series {chosen.name}")
     return Image(voxels, series.geometry, chosen.name, series.notices), series
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _DERIVED = frozenset(
     ["SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTIMAGE", "PR", "KO", "SR", "REG", "DOC", "SMR"]
 )
 _TAGS = [
+    "SOPClassUID",
     "SOPInstanceUID",
     "SeriesInstanceUID",
     "StudyInstanceUID",
@@ -31,6 +33,7 @@ _TAGS = [
     "Rows",
     "Columns",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
     "NumberOfFrames",
     "PixelSpacing",
     "ImagePositionPatient",
@@ -94,7 +97,8 @@ def slice_of(path: Path, header: Dataset) -> Slice:
             f"{path.name} is a multi-frame object ({header.NumberOfFrames} frames in one "
             "file); export the series with one image per file"
         )
-    if int(header.get("SamplesPerPixel") or 1) != 1:
+    grey = str(header.get("PhotometricInterpretation", "MONOCHROME2")).startswith("MONOCHROME")
+    if int(header.get("SamplesPerPixel") or 1) != 1 or not grey:
         raise UnusableInput(f"{path.name} is a colour image; choose a series of grey-scale images")
     if header.get("ModalityLUTSequence"):
         raise UnusableInput(
@@ -146,9 +150,19 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _header(path: Path) -> Dataset | None:
+    """The header of a DICOM file; None for the index of a DICOM medium."""
     import pydicom
+    from pydicom.uid import MediaStorageDirectoryStorage
 
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # odd values are judged where they are used
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
     except Exception as error:  # pydicom raises whatever a damaged file trips over
         raise UnusableInput(f"{path.name} is damaged ({error}); copy or export it again") from error
+    if "SOPClassUID" in header:
+        return header
+    if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        return None
+    # Passing it over could hide that the first or last slice is gone.
+    raise UnusableInput(f"{path.name} is damaged: it does not say what it holds; copy or export it again")

@@ -22,15 +22,17 @@ def read_planes(paths: Sequence[Path]) -> NDArray:
     Each file's own slope and intercept are used (PET has one pair per slice). Raises UnusableInput for a
     damaged file.
     """
-    planes = [_plane(path) for path in paths]
-    voxels = np.stack(planes)
-    if not all(np.issubdtype(plane.dtype, np.integer) for plane in planes):
-        return voxels.astype(np.float32)
-    low, high = int(voxels.min()), int(voxels.max())
-    for kind in (np.int16, np.uint16, np.int32):
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return voxels.astype(kind)
-    return voxels.astype(np.float32)
+    return _compact(np.stack([_plane(path) for path in paths]))
+
+
+def _compact(values: NDArray) -> NDArray:
+    """The smallest integer type that holds integers, or float32."""
+    if np.issubdtype(values.dtype, np.integer):
+        low, high = int(values.min()), int(values.max())
+        for kind in (np.int16, np.uint16, np.int32):
+            if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+                return values.astype(kind, copy=False)
+    return values.astype(np.float32, copy=False)
 
 
 def _plane(path: Path) -> NDArray:
@@ -38,15 +40,13 @@ def _plane(path: Path) -> NDArray:
 
     try:
         data = pydicom.dcmread(path)
-        stored = _stored_values(data)
         slope = float(data.get("RescaleSlope") or 1)
         intercept = float(data.get("RescaleIntercept") or 0)
+        stored = _stored_values(data)
     except Exception as error:  # pydicom and GDCM raise whatever a damaged file trips over
-        reason = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise UnusableInput(
-            f"{path.name} is damaged or cut off "
-            f"({reason[-1] if reason else type(error).__name__}); "
-            "copy or export it again"
+            f"{path.name} is damaged or cut off ({lines[-1].strip()}); copy or export it again"
         ) from error
     if stored.shape != (int(data.Rows), int(data.Columns)):
         raise UnusableInput(
@@ -54,8 +54,8 @@ def _plane(path: Path) -> NDArray:
             "image; choose a series of grey-scale images"
         )
     if np.issubdtype(stored.dtype, np.integer) and slope.is_integer() and intercept.is_integer():
-        return stored.astype(np.int64) * int(slope) + int(intercept)
-    return stored * slope + intercept
+        return _compact(stored.astype(np.int64) * int(slope) + int(intercept))
+    return _compact(stored * slope + intercept)
 
 
 def _stored_values(data: Dataset) -> NDArray:

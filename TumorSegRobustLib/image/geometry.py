@@ -168,8 +168,17 @@ class Geometry:
         origin = self.position_of(first_ijk[::-1])
         return Geometry((size[2], size[1], size[0]), spacing, tuple(origin.tolist()), self.direction)
 
-    def overlap(self, other: Geometry) -> float:
-        """Fraction (0..1) of this grid that other covers, measured on at most 16 samples along each axis."""
+    def overlaps(self, other: Geometry) -> bool:
+        """Whether the two boxes share any volume (separating axes; Gottschalk, SIGGRAPH 1996)."""
+        mine, theirs = (np.reshape(grid.direction, (3, 3)).T for grid in (self, other))
+        crossed = np.cross(mine[:, None, :], theirs[None, :, :]).reshape(-1, 3)
+        axes = np.concatenate([mine, theirs, crossed[np.linalg.norm(crossed, axis=1) > 1e-6]])
+        one, two = self.corners_mm() @ axes.T, other.corners_mm() @ axes.T
+        apart = (one.max(axis=0) <= two.min(axis=0) + 1e-9) | (two.max(axis=0) <= one.min(axis=0) + 1e-9)
+        return not bool(apart.any())
+
+    def covered_by(self, other: Geometry) -> float:
+        """Fraction (0..1) of this grid that another covers, from at most 16 samples along each axis."""
         samples = [np.linspace(0, count - 1, min(count, 16)) for count in self.shape]
         index = np.stack(np.meshgrid(*samples, indexing="ij"), axis=-1).reshape(-1, 3)
         inside = other.continuous_index(self.position_of(index))

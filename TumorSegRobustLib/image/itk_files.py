@@ -11,7 +11,7 @@ from TumorSegRobustLib.image.volume import Image, from_sitk, to_sitk
 
 # What ITK says, and what it means.
 _MEANINGS = (
-    ("Unable to determine ImageIO reader", "its content is not that of its extension"),
+    ("Unable to determine ImageIO reader", "its content is not that of its extension; export it again"),
     ("Zero-valued spacing", "its voxel size is zero; repair the header"),
     ("Bad direction", "its direction matrix is singular; repair the header"),
     ("determinant is 0", "its direction matrix is singular; repair the header"),

@@ -1,7 +1,8 @@
 """The header of a NIfTI file, and the grid it describes.
 
-NIfTI is read here and not by ITK, because ITK accepts truncated files in silence, takes the spacing from
-pixdim where the sform says otherwise, and replaces a sheared or singular sform by the qform without a word.
+NIfTI is read here and not by ITK, because ITK accepts truncated files in silence, takes the voxels of
+scan.nii when asked for a scan.nii.gz beside it, takes the spacing from pixdim where the sform says otherwise,
+and replaces a sheared or singular sform by the qform without a word.
 Layout: nifti1.h and nifti2.h of the NIfTI Data Format Working Group.
 """
 
@@ -120,31 +121,49 @@ def _geometry(fields: dict[str, tuple], size: tuple[int, ...], name: str) -> tup
             f"{name} gives its voxel size in an unknown unit ({unit}); repair the header (mm)"
         )
     scale = np.diag([_MM_PER_UNIT[unit]] * 3 + [1.0])
-    qform = _qform(fields) if fields["qform_code"][0] > 0 else None
+    has_qform = fields["qform_code"][0] > 0
     if fields["sform_code"][0] > 0:
         sform = np.vstack([np.reshape(fields["sform"], (3, 4)), [0, 0, 0, 1]]).astype(float)
         geometry = _grid(scale @ sform, size, name, "sform")
-        if qform is None or _fault(qform):
+        if not has_qform or _fault_of_qform(fields):
             return geometry, ()
-        other = _grid(scale @ qform, size, name, "qform")
+        other = _grid(scale @ _qform(fields), size, name, "qform")
         apart = float(np.linalg.norm(geometry.corners_mm() - other.corners_mm(), axis=1).max())
         # Half a voxel is more than rounding in either of them can explain.
         if apart <= max(0.1, 0.5 * min(geometry.spacing_mm)):
             return geometry, ()
         return geometry, (f"{name} places itself twice in its header, {apart:.1f} mm apart; used the sform",)
-    if qform is not None:
-        return _grid(scale @ qform, size, name, "qform"), ()
-    spacing = np.array(fields["pixdim"][1:4], dtype=float)
+    fault = _fault_of_qform(fields)
+    if fault:
+        raise UnusableInput(f"{name}: its {'qform' if has_qform else 'pixdim'} {fault}")
+    if has_qform:
+        return _grid(scale @ _qform(fields), size, name, "qform"), ()
     # No orientation at all: ITK and Slicer take the axes as L, P, S, so a mask drawn there lies on this grid.
-    geometry = _grid(_RAS_TO_LPS @ scale @ np.diag([*spacing, 1.0]), size, name, "pixdim")
-    return geometry, (
+    lps = scale @ np.diag([*fields["pixdim"][1:4], 1.0])
+    return _grid(_RAS_TO_LPS @ lps, size, name, "pixdim"), (
         f"{name} does not say how it lies in the patient; took its axes as left, posterior, superior",
     )
+
+
+def _fault_of_qform(fields: dict[str, tuple]) -> str | None:
+    steps = fields["pixdim"][1:4]
+    if not all(step > 0 for step in steps):
+        voxel = "x".join(f"{step:.3g}" for step in steps)
+        return f"gives a voxel size that is not positive ({voxel} mm); repair the header"
+    if fields["qform_code"][0] > 0:
+        if not np.isfinite(fields["quaternion"]).all():
+            return "holds values that are not finite; repair the header"
+        if sum(part * part for part in fields["quaternion"][:3]) > 1.01:
+            return "is unusable: its quaternion is no rotation; repair the header"
+    return None
 
 
 def _qform(fields: dict[str, tuple]) -> NDArray[np.float64]:
     """RAS matrix of the quaternion; NIfTI-1 standard, method 2."""
     b, c, d, *offset = fields["quaternion"]
+    # At half a turn rounding may make the three parts longer than one.
+    length = max(1.0, np.sqrt(b * b + c * c + d * d))
+    b, c, d = b / length, c / length, d / length
     a = np.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
     rotation = np.array(
         [
@@ -174,8 +193,6 @@ def _fault(affine: NDArray[np.float64]) -> str | None:
 def _grid(ras: NDArray[np.float64], size: tuple[int, ...], name: str, source: str) -> Geometry:
     """The grid of a RAS matrix, or UnusableInput that names which part of the header is broken."""
     fault = _fault(ras)
-    if fault is None and source != "sform" and (np.diag(ras) == 0).all():
-        fault = "gives a voxel size of zero"
     if fault:
         raise UnusableInput(f"{name}: its {source} {fault}")
     lps = _RAS_TO_LPS @ ras

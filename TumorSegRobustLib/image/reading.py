@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image.checks import check_contrast, check_finite, check_geometry
 from TumorSegRobustLib.image.dicom import read_series, series_of_file
@@ -33,13 +35,12 @@ def read_image(path: str | Path) -> Image:
     orthogonal grid.
     """
     path = Path(path)
-    series_uid = series_of_file(path) if path.is_file() else None
     if path.is_dir():
-        image = read_series(path)[0]
-    elif series_uid is not None:
-        image = read_series(path.parent, series_uid)[0]
-    else:
-        image = _read_file(path)
+        return read_series(path)[0]
+    series_uid = series_of_file(path)
+    if series_uid is not None:
+        return read_series(path.parent, series_uid)[0]
+    image = _read_file(path)
     check_geometry(image.geometry, path.name)
     check_finite(image.voxels, path.name)
     check_contrast(image.voxels, path.name)
@@ -63,12 +64,25 @@ def read_mask(path: str | Path, geometry: Geometry | None = None) -> Image:
     if mask.geometry.matches(geometry):
         return replace(mask, geometry=geometry)
     grids = f"{mask.geometry.describe()} vs {geometry.describe()}"
-    if geometry.overlap(mask.geometry) == 0:
+    lost = _share_outside(mask, geometry)
+    if lost == 1 or not geometry.overlaps(mask.geometry):
         raise UnusableInput(
             f"{path.name} does not overlap the image ({grids}); choose the mask that belongs to it"
         )
     notice = f"{path.name} and the image lie on different grids ({grids}); resampled {path.name} to the image"
+    if lost > 0:
+        notice += f"; {lost:.1%} of it lies outside the image and is left out"
     return replace(resample(mask, geometry, "nearest"), notices=(*mask.notices, notice))
+
+
+def _share_outside(mask: Image, geometry: Geometry) -> float:
+    """Fraction of the marked voxels whose centres lie outside a grid; 0 for an empty mask."""
+    marked = np.argwhere(mask.voxels)
+    if not len(marked):
+        return 0.0
+    index = geometry.continuous_index(mask.geometry.position_of(marked))
+    inside = ((index >= -0.5 - 1e-6) & (index <= np.asarray(geometry.shape) - 0.5 + 1e-6)).all(axis=1)
+    return 1.0 - float(inside.mean())
 
 
 def _read_file(path: Path) -> Image:

@@ -92,12 +92,12 @@ def align_channels(channels: Mapping[str, Image]) -> tuple[dict[str, Image], lis
         if image.geometry.matches(target, tolerance_mm=1e-3):
             aligned[name] = replace(image, geometry=target)
             continue
-        covered = target.overlap(image.geometry)
-        if covered == 0:
+        if not target.overlaps(image.geometry):
             raise UnusableInput(
                 f"{name} does not overlap {first_name}: they are not of the same patient "
                 "position; register them first"
             )
+        covered = target.covered_by(image.geometry)
         part = "" if covered > 0.999 else f"; {name} covers {covered:.0%} of it, the rest is background"
         notices.append(
             f"{first_name} and {name} lie on different grids "

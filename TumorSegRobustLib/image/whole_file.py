@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
@@ -29,7 +29,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise UnusableInput(f"{path} cannot be written: {_reason(error, path)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # renamed, never made, or its folder is none
+            temporary.unlink()
 
 
 def _flush_to_disk(path: Path) -> None:
