@@ -63,6 +63,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/image/dicom_pixels.py
   TumorSegRobustLib/image/geometry.py
   TumorSegRobustLib/image/itk_files.py
+  TumorSegRobustLib/image/metaimage_header.py
   TumorSegRobustLib/image/nifti.py
   TumorSegRobustLib/image/nifti_header.py
   TumorSegRobustLib/image/reading.py
@@ -182,7 +183,8 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/configs/package.json
   Resources/Models/brain-mr/docs/README.md
   Resources/Models/brain-mr/models/b.safetensors
-  Resources/Models/brain-mr/models/braw.safetensors
+  Resources/Models/brain-mr/models/c.safetensors
+  Resources/Models/brain-mr/models/craw.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm

@@ -177,8 +177,8 @@ class PanelView:
 
 
 def _breakable(text: str) -> str:
-    """Lets a label wrap long paths at their slashes; they would widen the whole panel otherwise."""
-    return text.replace("/", "/\u200b").replace("\\", "\\\u200b")
+    """Lets a label wrap at backslashes, as it does at slashes: a long path would widen the panel."""
+    return text.replace("\\", "\\\u200b")
 
 
 def _set_quietly(widget: Any, setter: str, value: Any) -> None:
