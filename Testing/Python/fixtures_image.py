@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from TumorSegRobustLib.image import Geometry, Image
+from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.image import Geometry, Image, read_series, write_image
 
 STUDY_UID = "1.2.826.0.1.3680043.8.498.1"
 SERIES_UID = "1.2.826.0.1.3680043.8.498.1.1"
+
+
+# Offsets of the fields of a NIfTI-1 header
+SFORM, QFORM_CODE, SFORM_CODE, PIXDIM, DIM, UNITS, DATATYPE = 280, 252, 254, 76, 40, 123, 70
+VALUES = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+AXIAL = [(-10.0, 20.0, 5.0 + 3.0 * n) for n in range(5)]
 
 
 def linear_field(position_mm: NDArray) -> NDArray:
@@ -120,3 +129,31 @@ def _write_slice(
         else:
             setattr(data, keyword, value)
     data.save_as(path, enforce_file_format=True)
+
+
+def write(path: Path, voxels: np.ndarray = VALUES, **grid: object) -> Path:
+    write_image(Image(voxels, Geometry(voxels.shape, **grid)), path)  # type: ignore[arg-type]
+    return path
+
+
+def patched(path: Path, *changes: tuple[int, str, tuple]) -> Path:
+    """A valid .nii file with some header fields overwritten: (offset, struct format, values)."""
+    data = bytearray(write(path).read_bytes())
+    for offset, layout, values in changes:
+        struct.pack_into("<" + layout, data, offset, *values)
+    path.write_bytes(data)
+    return path
+
+
+def field_errors(image: Image) -> np.ndarray:
+    """How far each voxel is from the linear field that was written."""
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in image.geometry.shape], indexing="ij"), axis=-1)
+    return np.abs(image.voxels - linear_field(image.geometry.position_of(index)))
+
+
+def refusal_of(folder: Path, series_uid: str | None = None) -> str:
+    with pytest.raises(UnusableInput) as refusal:
+        read_series(folder, series_uid)
+    line = str(refusal.value)
+    assert "\n" not in line
+    return line

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image.checks import check_size
+from TumorSegRobustLib.image.metaimage_header import check_complete
 from TumorSegRobustLib.image.volume import Image, from_sitk, to_sitk
 
 # What ITK says, and what it means.
@@ -30,6 +31,8 @@ def read_with_itk(path: Path) -> Image:
     try:
         reader.ReadImageInformation()
         _check_header(reader.GetSize(), reader.GetNumberOfComponents(), path.name)
+        if path.suffix.lower() in (".mha", ".mhd"):
+            check_complete(path)
         source = reader.Execute()
     except RuntimeError as error:
         raise UnusableInput(f"{path.name} cannot be read: {meaning(error)}") from error
