@@ -36,7 +36,7 @@ class PlaceTool:
             node.SetHideFromEditors(True)
             node.SetSaveWithScene(False)
             self._lists[name] = node
-            self._watchers.append(PlacedClicks(node, lambda position, kind=include: on_point(position, kind)))
+            self._watchers.append(PlacedClicks(node, _telling(on_point, include)))
         self._interaction = scene.GetNodeByID(_INTERACTION)
         event = self._interaction.InteractionModeChangedEvent
         self._tag = self._interaction.AddObserver(event, self._mode_changed)
@@ -80,3 +80,7 @@ class PlaceTool:
         if self._interaction.GetCurrentInteractionMode() != self._interaction.Place:
             self._tool = "none"
             self._on_left()
+
+
+def _telling(on_point: OnPoint, include: bool) -> Callable[[tuple[float, float, float]], None]:
+    return lambda position: on_point(position, include)

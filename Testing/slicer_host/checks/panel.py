@@ -149,3 +149,16 @@ class Panel:
         self.widget.cleanup()
         self.widget.parent.deleteLater()
         self.breathe()
+
+
+def enabled_buttons(panel: Panel) -> set[str]:
+    """Names of the command buttons that may be pressed now."""
+    from TumorSegRobustDesktop.view import BUTTONS
+
+    return {name for name in BUTTONS if getattr(panel.ui, name).enabled}
+
+
+def mouse_mode(panel: Panel) -> str:
+    """What Slicer's mouse does: "ViewTransform" (look around) or "Place"."""
+    node = panel.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
+    return str(node.GetInteractionModeAsString(node.GetCurrentInteractionMode()))

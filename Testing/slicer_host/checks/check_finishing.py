@@ -1,0 +1,161 @@
+"""Accepting, saving, RTSTRUCT, and what happens when the scene is closed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import slicer
+from panel import MISSED, Panel, add_phantom, enabled_buttons
+from series import Database, write_series
+
+ALWAYS = {"sampleButton"}
+
+
+# ------------------------------------------------ finishing
+
+
+def test_accepting_asks_for_a_name_and_records_it(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("acceptButton")
+    assert "name" in panel.ui.errorLabel.text
+    panel.ui.readerEdit.text = "Dr Example"
+    panel.press("acceptButton")
+    assert panel.state.phase == "accepted"
+    assert panel.ui.contourLabel.text.endswith("accepted by Dr Example")
+    assert panel.ui.errorLabel.text == ""
+
+
+def test_saving_writes_the_files_of_the_command_line(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    qt.QFileDialog.answers.append(str(tmp_path / "saved"))
+    panel.press("saveButton")
+    names = {path.name for path in (tmp_path / "saved").iterdir()}
+    assert {"segmentation.nii.gz", "probability.nii.gz", "uncertainty.nii.gz", "result.json"} <= names
+
+
+def test_a_cancelled_file_dialog_changes_nothing(panel: Panel) -> None:
+    import qt
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    before = panel.state
+    qt.QFileDialog.answers.append("")
+    panel.press("saveButton")
+    assert panel.state == before
+
+
+def test_rtstruct_needs_the_dicom_series_and_says_so(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert not panel.ui.exportButton.enabled
+    assert "DICOM" in panel.ui.exportButton.toolTip
+    assert panel.ui.seriesButton.enabled
+
+
+def test_pointing_at_the_series_keeps_the_review_and_exports_rtstruct(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    corrected = panel.contour()
+    write_series(tmp_path / "series", panel.workflow.image)
+    qt.QFileDialog.answers.append(str(tmp_path / "series"))
+    panel.press("seriesButton")
+    np.testing.assert_array_equal(panel.contour(), corrected)
+    assert panel.ui.seriesLabel.text.startswith("12 images")
+    qt.QFileDialog.answers.append(str(tmp_path / "out.dcm"))
+    panel.ui.structureEdit.text = "GTVp_test"
+    panel.press("exportButton")
+    structure = pydicom.dcmread(tmp_path / "out.dcm")
+    assert structure.Modality == "RTSTRUCT"
+    assert [roi.ROIName for roi in structure.StructureSetROISequence] == ["GTVp_test"]
+
+
+def test_a_folder_with_another_series_is_refused(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    panel.open_phantom()
+    write_series(tmp_path / "series", panel.workflow.image, shift_mm=15.0)
+    qt.QFileDialog.answers.append(str(tmp_path / "series"))
+    panel.press("seriesButton")
+    assert "lies on this scan's grid" in panel.ui.errorLabel.text
+    assert panel.workflow.series is None
+
+
+def test_a_volume_from_slicers_dicom_database_knows_its_series(panel: Panel, tmp_path: Path) -> None:
+    panel.open_phantom()
+    files = write_series(tmp_path / "series", panel.workflow.image)
+    node = add_phantom(panel.scene, "From DICOM")
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    slicer.dicomDatabase = Database(files)
+    try:
+        panel.ui.scanSelector.setCurrentNode(node)
+        panel.settle()
+    finally:
+        del slicer.dicomDatabase
+    assert len(panel.workflow.series.files) == 12
+    assert panel.ui.seriesLabel.text.startswith("12 images")
+    assert not panel.ui.seriesButton.enabled
+
+
+@pytest.mark.parametrize("slash", ["/", "\\"])
+def test_a_long_path_in_a_message_does_not_widen_the_panel(panel: Panel, slash: str) -> None:
+    folders = ["a_folder_with_a_long_name", "and_another_one_with_a_longer_name", "and_one_more"]
+    panel.widget.view.show_error(slash.join(["C:", *folders, "report.json"]))
+    assert panel.ui.errorLabel.isVisibleTo(panel.widget.parent)
+    assert panel.widget.parent.minimumSizeHint().width() <= 400
+
+
+# ------------------------------------------------ the scene's life
+
+
+def test_closing_the_scene_empties_the_panel_which_then_works_again(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.scene.Clear(0)
+    assert panel.state.phase == "empty"
+    assert enabled_buttons(panel) == ALWAYS
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert panel.contour().any()
+
+
+def test_an_unfinished_review_can_be_continued(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    corrected = panel.contour()
+    panel.scene.Clear(0)
+    assert not panel.ui.resumeButton.isVisibleTo(panel.widget.parent)
+    panel.open_phantom()
+    panel.press("resumeButton")
+    np.testing.assert_array_equal(panel.contour(), corrected)
+
+
+def test_a_picture_of_the_panel_can_be_taken(panel: Panel, tmp_path: Path) -> None:
+    """At 400 points, the width of Slicer's module panel, nothing is cut off."""
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    parent = panel.widget.parent
+    assert parent.minimumSizeHint().width() <= 400
+    parent.resize(
+        400, parent.heightForWidth(400) if parent.hasHeightForWidth() else parent.sizeHint().height()
+    )
+    parent.show()
+    panel.breathe()
+    picture = Path(os.environ.get("TUMORSEGROBUST_PICTURE", tmp_path / "panel.png"))
+    assert parent.grab().save(str(picture))
+    assert picture.stat().st_size > 5000

@@ -1,0 +1,114 @@
+"""Opening and segmenting: every button changes what it should, on the real scene and the real .ui file."""
+
+from __future__ import annotations
+
+import numpy as np
+from panel import CENTRE, MISSED, SPACING_MM, Panel, add_phantom, ball, enabled_buttons
+
+ALWAYS = {"sampleButton"}
+
+
+# ------------------------------------------------ opening
+
+
+def test_an_empty_scene_offers_only_the_sample(panel: Panel) -> None:
+    assert enabled_buttons(panel) == ALWAYS
+    assert panel.ui.segmentButton.toolTip == "Open a scan first."
+    assert panel.ui.scanSelector.currentNode() is None
+    assert not panel.ui.trustSection.isVisibleTo(panel.widget.parent)
+
+
+def test_choosing_a_volume_opens_it_and_offers_to_segment(panel: Panel) -> None:
+    node = panel.open_phantom()
+    assert panel.state.phase == "ready"
+    assert panel.binding.volume is node
+    assert {"segmentButton", "emptyButton"} <= enabled_buttons(panel)
+    assert "Phantom" in panel.ui.messageLabel.text
+    assert panel.widget.parameters.GetNodeReference("Scan") is node
+
+
+def test_a_single_volume_of_the_scene_is_chosen_when_the_module_is_entered(panel: Panel) -> None:
+    node = add_phantom(panel.scene)
+    panel.widget.enter()
+    panel.settle()
+    assert panel.ui.scanSelector.currentNode() is node
+    assert panel.state.phase == "ready"
+
+
+def test_a_colour_volume_is_refused_in_one_line(panel: Panel) -> None:
+    import vtk
+
+    node = panel.scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Photo")
+    data = vtk.vtkImageData()
+    data.SetDimensions(4, 4, 4)
+    data.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
+    node.SetAndObserveImageData(data)
+    panel.ui.scanSelector.setCurrentNode(node)
+    panel.settle()
+    assert "3 values per voxel" in panel.ui.errorLabel.text
+    assert "\n" not in panel.ui.errorLabel.text
+    assert panel.state.phase == "empty"
+
+
+def test_the_chosen_model_is_used_and_remembered_with_the_scene(panel: Panel) -> None:
+    combo = panel.ui.modelSelector
+    assert combo.currentData == "brain-mr"
+    combo.setCurrentIndex(combo.findData("another"))
+    combo.activated.emit(combo.currentIndex)
+    assert panel.state.package == "another"
+    assert panel.widget.parameters.GetParameter("Package") == "another"
+
+
+# ------------------------------------------------ segmenting
+
+
+def test_segmenting_draws_the_contour_and_says_how_far_to_trust_it(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    found = ball() & (np.indices(ball().shape)[2] < 24)
+    assert panel.state.phase == "review"
+    np.testing.assert_array_equal(panel.contour(), found)
+    assert panel.ui.trustSection.isVisibleTo(panel.widget.parent)
+    words = {"accept": "Accept", "review": "Review", "reject": "Reject"}
+    assert panel.ui.triageLabel.text.startswith(words[panel.state.triage_level])
+    assert panel.ui.qualityLabel.text.startswith("Expected overlap (Dice) 0.")
+    assert f"{panel.state.volume_ml:.1f} ml" in panel.ui.contourLabel.text
+    for reason in panel.state.reasons:
+        assert reason in panel.ui.reasonsLabel.text
+
+
+def test_a_new_contour_is_brought_into_view_and_a_click_does_not_move_it(panel: Panel) -> None:
+    panel.open_phantom()
+    axial = panel.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    axial.SetOrientationToAxial()
+    panel.press("segmentButton")
+    middle = panel.workflow.image.geometry.position_of(CENTRE)[2]
+    assert abs(axial.GetSliceOffset() - middle) <= SPACING_MM[2]
+    axial.SetSliceOffset(0.0)
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    assert axial.GetSliceOffset() == 0.0
+
+
+def test_progress_is_shown_and_cancel_leads_back(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.networks.go_on.clear()
+    panel.ui.segmentButton.click()
+    while panel.ui.progressBar.value < 20:
+        panel.breathe()
+    assert panel.state.phase == "running"
+    assert panel.ui.cancelButton.isVisibleTo(panel.widget.parent)
+    assert enabled_buttons(panel) == {"cancelButton"}
+    panel.press("cancelButton")
+    assert panel.state.phase == "ready"
+    assert not panel.ui.cancelButton.isVisibleTo(panel.widget.parent)
+    assert panel.binding.segmentation is None
+
+
+def test_starting_from_nothing_gives_an_empty_contour(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("emptyButton")
+    assert panel.state.phase == "review"
+    assert not panel.contour().any()
+    assert "no network was asked" in panel.ui.reasonsLabel.text
+    assert not panel.ui.qualityLabel.isVisibleTo(panel.widget.parent)
