@@ -38,10 +38,10 @@ def tiny_package(
     channels: Sequence[Channel] = (Channel("FLAIR"),),
     outputs: Sequence[str] = ("whole tumour", "brain"),
     network: dict[str, Any] | None = None,
-    spread: float = 1.0,
+    answers: Sequence[Sequence[float]] | None = None,
     **texts: Any,
 ) -> ModelPackage:
-    """Members with seeded random weights; `spread` scales the last layer: 0 makes all answer 0.5."""
+    """Members with seeded random weights, or whose logits are the constants of `answers` (one row each)."""
     import torch
 
     network = network or tiny_network(len(channels), len(outputs))
@@ -50,8 +50,10 @@ def tiny_package(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             state = build_network(network).state_dict()
-        last = [key for key in state if key.startswith("final_conv")]
-        state = {key: value * spread if key in last else value for key, value in state.items()}
+        if answers is not None:
+            constants = torch.tensor(answers[seed], dtype=torch.float32)
+            weight = torch.zeros_like(state["final_conv.weight"])
+            state = {**state, "final_conv.weight": weight, "final_conv.bias": constants}
         spacing = spacings_mm[seed % len(spacings_mm)]
         trained.append(TrainedMember(f"member-{seed}", network, spacing, state, seed=seed))
     return write_package(

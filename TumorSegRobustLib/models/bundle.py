@@ -81,19 +81,15 @@ def inference_config(package: ModelPackage) -> dict[str, Any]:
         for member in package.members
     ]
     return {
-        "imports": ["$import torch", "$import safetensors.torch"],
+        "imports": ["$from safetensors.torch import load_file"],
         "bundle_root": ".",
-        "device": "$torch.device('cpu')",
         "spacing_mm": [list(member.spacing_mm) for member in package.members],
         "weights": [f"$@bundle_root + '/{member.weights}'" for member in package.members],
         "network_def": definitions[0],
         "network_defs": definitions,
         # load_state_dict copies float16 weights into the network's float32 parameters.
-        "load": (
-            "$[n.load_state_dict(safetensors.torch.load_file(w)) "
-            "for n, w in zip(@network_defs, @weights)]"
-        ),
-        "networks": "$[n.eval().to(@device) for n in (@network_defs if @load else [])]",
+        "load": "$[n.load_state_dict(load_file(w)) for n, w in zip(@network_defs, @weights)]",
+        "networks": "$[n.eval() for n in (@network_defs if @load else [])]",
         "inferer": {
             "_target_": "monai.inferers.SlidingWindowInferer",
             "roi_size": [96, 96, 96],

@@ -15,7 +15,7 @@ _MOST_VOXELS = 2_000_000
 _CT_AIR_HU, _CT_BONE_HU = -500.0, 100.0
 _WORDS = {
     "slice_thickness_mm": ("slice thickness", "mm"),
-    "in_plane_mm": ("voxel size", "mm"),
+    "in_plane_spacing_mm": ("voxel size", "mm"),
     "longest_extent_mm": ("field of view", "mm"),
     "shortest_extent_mm": ("covered length", "mm"),
     "background_fraction": ("share of background", ""),
@@ -65,7 +65,7 @@ def image_fingerprint(image: Image) -> dict[str, float]:
     extents = image.geometry.extent_mm
     return {
         "slice_thickness_mm": max(image.geometry.spacing_mm),
-        "in_plane_mm": min(image.geometry.spacing_mm),
+        "in_plane_spacing_mm": min(image.geometry.spacing_mm),
         "longest_extent_mm": max(extents),
         "shortest_extent_mm": min(extents),
         "background_fraction": float((voxels <= tiny).mean()),
@@ -92,20 +92,20 @@ def looks_like_ct(image: Image) -> bool:
 
 
 def measure_shift(image: Image, fingerprint: Mapping[str, Any]) -> Shift:
-    """Compare a scan with a package's `fingerprint` (keys "ranges" and "modality", both optional)."""
+    """Compare a scan with a package's `fingerprint`, all of whose keys are optional.
+
+    "modality"; and the [low, high] in training of features of `image_fingerprint`, directly or in "ranges".
+    """
     modality = "CT" if looks_like_ct(image) else ""
     expected = str(fingerprint.get("modality", ""))
     foreign = bool(expected) and (modality == "CT") != (expected == "CT")
-    ranges = fingerprint.get("ranges") or {}
+    ranges = {**fingerprint, **(fingerprint.get("ranges") or {})}
     features = image_fingerprint(image)
-    found = (
-        _factor(name, features[name], (float(low), float(high)))
-        for name, (low, high) in ranges.items()
-        if name in features
-    )
+    known = {name: value for name, value in features.items() if name in ranges}
+    found = [_factor(name, value, *ranges[name]) for name, value in known.items()]
     factors = sorted((one for one in found if one is not None), key=lambda one: -one.score)
     score = round(max([one.score for one in factors] + [2.0 if foreign else 0.0]), 3)
-    if not ranges and not foreign:
+    if not known and not foreign:
         return Shift(0.0, "unknown", (), modality, foreign)
     return Shift(score, _level(score), tuple(factors), modality, foreign)
 
@@ -118,8 +118,7 @@ def _thinned(voxels: np.ndarray) -> np.ndarray:
     return voxels[tuple(slice(None, None, min(step, max(1, side // 8))) for side in voxels.shape)]
 
 
-def _factor(name: str, value: float, bounds: tuple[float, float]) -> Factor | None:
-    low, high = bounds
+def _factor(name: str, value: float, low: float, high: float) -> Factor | None:
     if low <= value <= high:
         return None
     if name.endswith("_mm") and value > 0 and low > 0:
@@ -129,7 +128,7 @@ def _factor(name: str, value: float, bounds: tuple[float, float]) -> Factor | No
     word, unit = _WORDS.get(name, (name, ""))
     unit = f" {unit}" if unit else ""
     text = f"{word} {value:.3g}{unit} (trained on {low:.3g} to {high:.3g}{unit})"
-    return Factor(name, round(value, 4), bounds, round(score, 3), text)
+    return Factor(name, round(value, 4), (low, high), round(score, 3), text)
 
 
 def _level(score: float) -> str:
