@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
 from TumorSegRobustLib.models import ModelPackage
 from TumorSegRobustLib.progress import Progress
@@ -140,7 +141,9 @@ def a_config(label_maps: Path, **changes: object) -> StageOneConfig:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def test_training_that_was_interrupted_ends_where_an_uninterrupted_one_does(label_maps: Path, tmp_path: Path) -> None:
+def test_training_that_was_interrupted_ends_where_an_uninterrupted_one_does(
+    label_maps: Path, tmp_path: Path
+) -> None:
     straight = stage1.train(a_config(label_maps), tmp_path / "straight")
 
     def stop_after_four(fraction: float, message: str) -> None:
@@ -154,7 +157,9 @@ def test_training_that_was_interrupted_ends_where_an_uninterrupted_one_does(labe
     resumed = stage1.train(a_config(label_maps), tmp_path / "resumed")
     assert straight["steps"] == resumed["steps"] == 6
     assert resumed["loss"] == pytest.approx(straight["loss"], rel=1e-3)
-    one, two = (torch.load(tmp_path / run / "weights.pt", weights_only=True) for run in ("straight", "resumed"))
+    one, two = (
+        torch.load(tmp_path / run / "weights.pt", weights_only=True) for run in ("straight", "resumed")
+    )
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
     entries = [json.loads(line) for line in (tmp_path / "straight/log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in entries] == [2, 4, 6]
@@ -168,7 +173,7 @@ def test_training_learns(label_maps: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_loudly(label_maps: Path, tmp_path: Path) -> None:
-    with pytest.raises((stage1.NotFinite, RuntimeError), match=r"loss is nan|non-finite"):
+    with pytest.raises((stage1.NotFiniteError, RuntimeError), match=r"loss is nan|non-finite"):
         stage1.train(a_config(label_maps, learning_rate=1e30, warm_up=0, steps=50), tmp_path)
 
 

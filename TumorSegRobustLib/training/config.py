@@ -46,7 +46,9 @@ def read_config(path: Path) -> StageOneConfig:
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise UnusableInput(f"{path}: cannot be read ({error.strerror}); name a training configuration.") from error
+        raise UnusableInput(
+            f"{path}: cannot be read ({error.strerror}); name a training configuration."
+        ) from error
     except yaml.YAMLError as error:
         raise UnusableInput(f"{path}: is not YAML ({str(error).splitlines()[0]}).") from error
     if not isinstance(data, dict):
@@ -59,7 +61,9 @@ def _filled(kind: type, values: Mapping[str, Any], path: Path) -> Any:
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:
-        raise UnusableInput(f"{path}: unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+        raise UnusableInput(
+            f"{path}: unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}."
+        )
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:
         return kind(**plain)

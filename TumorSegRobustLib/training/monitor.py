@@ -13,7 +13,9 @@ from TumorSegRobustLib.models.preprocess import pad, prepare
 
 
 class Monitor:
-    """Dice of a network on every case of a folder (`<case>/flair.nii.gz`, `<case>/mask.nii.gz`), on the network's grid."""
+    """Dice of a network on every case of a folder (`<case>/flair.nii.gz`, `<case>/mask.nii.gz`), on the
+    network's grid.
+    """
 
     def __init__(self, folder: Path, cases: tuple[str, ...] = ()) -> None:
         chosen = cases or tuple(sorted(p.parent.name for p in Path(folder).glob("*/flair.nii.gz")))
@@ -41,6 +43,8 @@ class Monitor:
         if key not in self._prepared:
             ready = prepare(read_image(self.folder / case / "flair.nii.gz"), (spacing_mm,) * 3)
             mask = orient(read_mask(self.folder / case / "mask.nii.gz"), "LPS")
-            truth = resample(mask.with_voxels(mask.voxels.astype(np.uint8)), ready.geometry, "nearest").voxels > 0
+            truth = (
+                resample(mask.with_voxels(mask.voxels.astype(np.uint8)), ready.geometry, "nearest").voxels > 0
+            )
             self._prepared[key] = (ready.array, truth)
         return self._prepared[key]

@@ -1,4 +1,6 @@
-"""From finished training runs to the package that ships: weights, configuration, seeds, hashes, log summary, model card."""
+"""From finished training runs to the package that ships: weights, configuration, seeds, hashes, log summary,
+model card.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,16 @@ from TumorSegRobustLib.models import Channel, ModelPackage, TrainedMember, write
 
 
 def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
-    """Write the package that `config` (YAML) describes into `out`, from the members' run folders `runs/<member>`."""
+    """Write the package that `config` (YAML) describes into `out`, from the members' run folders
+    `runs/<member>`.
+    """
     package = build(_read(config), runs, out)
-    return {"package": package.id, "version": package.version, "members": len(package.members), "sha256": package.sha256}
+    return {
+        "package": package.id,
+        "version": package.version,
+        "members": len(package.members),
+        "sha256": package.sha256,
+    }
 
 
 def build(config: dict[str, Any], runs: Path, out: Path) -> ModelPackage:
@@ -32,7 +41,8 @@ def build(config: dict[str, Any], runs: Path, out: Path) -> ModelPackage:
         for name, summary in summaries.items()
     ]
     training = {
-        name: {key: summary[key] for key in ("config", "steps", "device", "loss")} for name, summary in summaries.items()
+        name: {key: summary[key] for key in ("config", "steps", "device", "loss")}
+        for name, summary in summaries.items()
     }
     return write_package(
         out,
@@ -64,5 +74,7 @@ def _read(config: Path) -> dict[str, Any]:
 def _summary(run: Path) -> dict[str, Any]:
     path = run / "summary.json"
     if not path.is_file() or not (run / "weights.pt").is_file():
-        raise UnusableInput(f"{run}: no finished training (summary.json, weights.pt); run train stage1 first.")
+        raise UnusableInput(
+            f"{run}: no finished training (summary.json, weights.pt); run train stage1 first."
+        )
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,5 @@
-"""The embedded case: one generated head with a tumour, as a DICOM series that says in every file that it is synthetic.
+"""The embedded case: one generated head with a tumour, as a DICOM series that says in every file that it is
+synthetic.
 
 `python -m TumorSegRobustLib.training.sample_case LABEL_MAPS OUT` writes it again, voxel for voxel.
 """
@@ -34,7 +35,9 @@ def build(label_maps: Path) -> tuple[np.ndarray, np.ndarray, Geometry]:
     draw = Draw(SEED)
     config = SynthConfig(SHAPE, FINE_MM, {"flair": 1.0})
     middle = anatomy.brain_mm.mean(0)
-    side = anatomy.brain_mm[(anatomy.brain_mm - (middle + torch.tensor([22.0, 8.0, 32.0]))).square().sum(1).argmin()]
+    side = anatomy.brain_mm[
+        (anatomy.brain_mm - (middle + torch.tensor([22.0, 8.0, 32.0]))).square().sum(1).argmin()
+    ]
     seed = Seed(side, 19.0)
     matrix = rotation((0.05, -0.03, 0.04))
     position = sampling_grid(SHAPE, (FINE_MM,) * 3, middle + torch.tensor([8.0, 0.0, 0.0]), matrix)
@@ -58,12 +61,17 @@ def write(label_maps: Path, out: Path) -> None:
     study, series, frame = (_uid(name) for name in ("study", "series", "frame of reference"))
     for k, plane in enumerate(scan):
         dataset = _slice(plane, k, geometry)
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = study, series, frame
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = (
+            study,
+            series,
+            frame,
+        )
         dataset.save_as(out / f"slice-{k + 1:02d}.dcm", enforce_file_format=True)
     write_image(Image(whole, geometry), out / "truth.nii.gz")
     (out / "README.md").write_text(
-        f"# Sample case\n\n{NOTICE}.\n\nFLAIR-like contrast, {len(scan)} slices; `truth.nii.gz` is the whole tumour.\n"
-        "Anatomy from a label map released with an Apache-2.0 project; this case is Apache-2.0 like the code.\n"
+        f"# Sample case\n\n{NOTICE}.\n\n"
+        f"FLAIR-like contrast, {len(scan)} slices; `truth.nii.gz` is the whole tumour.\n"
+        "Anatomy: a label map of an Apache-2.0 project; this case is Apache-2.0 like the code.\n"
         "Made by `python -m TumorSegRobustLib.training.sample_case LABEL_MAPS OUT`.\n",
         encoding="utf-8",
     )
@@ -74,7 +82,7 @@ def _slice(plane: np.ndarray, k: int, geometry: Geometry) -> Dataset:
     meta.MediaStorageSOPClassUID = MRImageStorage
     meta.MediaStorageSOPInstanceUID = _uid(f"slice {k}")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    d = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    d = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     d.SOPClassUID, d.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
     d.PatientName, d.PatientID, d.PatientBirthDate, d.PatientSex = "Synthetic^Head", "SYNTHETIC-1", "", "O"
     d.StudyID, d.SeriesNumber, d.InstanceNumber, d.AcquisitionNumber = "1", 1, k + 1, 1

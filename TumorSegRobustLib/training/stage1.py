@@ -25,15 +25,19 @@ from .synth import HeadGenerator, load_anatomies
 SEED_SPAN = 100_000_000  # samples of two seeds never meet
 
 
-class NotFinite(FloatingPointError):
+class NotFiniteError(FloatingPointError):
     """The loss is NaN or infinite; the last checkpoint is intact."""
 
 
-def main(config: Path, out: Path, *, monitor: Path | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def main(
+    config: Path, out: Path, *, monitor: Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Train as `config` (YAML) says into the folder `out`, going on from its checkpoint if it has one.
 
-    Writes `checkpoint.pt`, `log.jsonl`, and at the end `weights.pt` (averaged) and `summary.json`, whose content is returned.
-    `monitor`: a folder of cases (`<case>/flair.nii.gz`, `mask.nii.gz`) whose Dice is logged, never used to choose.
+    Writes `checkpoint.pt`, `log.jsonl`, and at the end `weights.pt` (averaged) and `summary.json`, whose
+    content is returned.
+    `monitor`: a folder of cases (`<case>/flair.nii.gz`, `mask.nii.gz`) whose Dice is logged, never used to
+    choose.
     """
     return train(read_config(config), out, monitor=Monitor(monitor) if monitor else None, progress=progress)
 
@@ -50,7 +54,11 @@ def train(
         config.seed * SEED_SPAN,
         run.step * config.batch,
     )
-    loader = iter(DataLoader(data, batch_size=config.batch, num_workers=config.workers, prefetch_factor=_prefetch(config)))
+    loader = iter(
+        DataLoader(
+            data, batch_size=config.batch, num_workers=config.workers, prefetch_factor=_prefetch(config)
+        )
+    )
     losses: list[float] = []
     saved = started = time.monotonic()
     while run.step < config.steps:
@@ -65,7 +73,12 @@ def train(
             run.save()
             saved = time.monotonic()
     run.save()
-    summary = {"config": config.to_json(), "steps": run.step, "device": device.type, "loss": losses[-1] if losses else None}
+    summary = {
+        "config": config.to_json(),
+        "steps": run.step,
+        "device": device.type,
+        "loss": losses[-1] if losses else None,
+    }
     if monitor:
         summary["monitor"] = monitor.score(run.average, config.synth.spacing_mm, device)
     _replace(out / "weights.pt", lambda path: torch.save(run.average.state_dict(), path))
@@ -80,7 +93,7 @@ class _Run:
         torch.manual_seed(config.seed)
         self.config, self.out, self.device, self.step = config, out, device, 0
         network = build_network(config.network).train()
-        self.network = _fp32_transposed(network).to(device, memory_format=torch.channels_last_3d)
+        self.network = _fp32_transposed(network).to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.average = copy.deepcopy(build_network(config.network)).to(device).eval()
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
@@ -103,7 +116,10 @@ class _Run:
         loss = segmentation_loss(logits.float(), truth.to(self.device).float(), self.config.brain_weight)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise NotFinite(f"The loss is {value} at step {self.step} of {self.config.name}; the last checkpoint is intact.")
+            raise NotFiniteError(
+                f"The loss is {value} at step {self.step} of {self.config.name}; "
+                "the last checkpoint is intact."
+            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0, error_if_nonfinite=True)
@@ -111,7 +127,9 @@ class _Run:
         self.step += 1
         decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for a, b in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            for a, b in zip(
+                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+            ):
                 a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
         return value
 
@@ -130,7 +148,9 @@ class _Run:
 
 
 def segmentation_loss(logits: torch.Tensor, truth: torch.Tensor, brain_weight: float) -> torch.Tensor:
-    """Dice + cross-entropy of the tumour, plus `brain_weight` times that of the brain; (batch, 2, k, j, i) each."""
+    """Dice + cross-entropy of the tumour, plus `brain_weight` times that of the brain; (batch, 2, k, j, i)
+    each.
+    """
     from monai.losses import DiceCELoss
 
     loss = DiceCELoss(sigmoid=True, smooth_nr=1.0, smooth_dr=1.0)
@@ -147,7 +167,9 @@ def _schedule(step: int, config: StageOneConfig) -> float:
 
 
 def _fp32_transposed(network: nn.Module) -> nn.Module:
-    """Keep transposed convolutions out of bfloat16: there they turned residual U-Nets to NaN within 24 steps."""
+    """Keep transposed convolutions out of bfloat16: there they turned residual U-Nets to NaN within 24
+    steps.
+    """
     for module in network.modules():
         if isinstance(module, nn.ConvTranspose3d):
             module.forward = _without_autocast(module.forward)  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
 """Heads with tumours that never existed: anatomy from label maps, everything else drawn at random.
 
-The idea is SynthSeg's (Billot et al., 2023): a network that has seen every contrast and resolution finds no scanner strange.
+The idea is SynthSeg's (Billot et al., 2023): a network that has seen every contrast and resolution finds no
+scanner strange.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ __all__ = ["Anatomy", "Draw", "HeadGenerator", "Sample", "SynthConfig", "load_an
 
 
 def main(config: Path, out: Path, *, count: int = 24, progress: Progress | None = None) -> dict[str, Any]:
-    """Write `count` examples of what a training configuration (YAML) generates: a contact sheet and three volumes."""
+    """Write `count` examples of what a training configuration (YAML) generates: a contact sheet and three
+    volumes.
+    """
     from ..config import read_config
     from .sheet import write_examples
 

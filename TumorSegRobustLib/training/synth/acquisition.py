@@ -1,4 +1,6 @@
-"""What the scanner does to the head: point spread, thick slices, motion, bias field, noise, windowing, 8 bits."""
+"""What the scanner does to the head: point spread, thick slices, motion, bias field, noise, windowing, 8
+bits.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,12 @@ from .draw import Draw
 from .fields import blur, smooth_noise
 
 
-def acquire(image: torch.Tensor, spacing_mm: float, draw: Draw, stripped: torch.Tensor | None = None) -> torch.Tensor:
-    """A scan of `image` (k, j, i, about 0..1.5) on the same grid; `stripped`: what skull stripping keeps, or None."""
+def acquire(
+    image: torch.Tensor, spacing_mm: float, draw: Draw, stripped: torch.Tensor | None = None
+) -> torch.Tensor:
+    """A scan of `image` (k, j, i, about 0..1.5) on the same grid; `stripped`: what skull stripping keeps, or
+    None.
+    """
     shape = image.shape
     bias = torch.exp(smooth_noise(shape, max(shape) / draw.uniform(1.0, 3.0), draw)[0] * draw.uniform(0, 0.3))
     image = image * bias
@@ -29,7 +35,9 @@ def acquire(image: torch.Tensor, spacing_mm: float, draw: Draw, stripped: torch.
     image = rician(image, sigma, draw)
     if stripped is not None:
         image = image * stripped
-    low, high = torch.quantile(image.flatten()[:: max(1, image.numel() // 100_000)], torch.tensor([0.005, 0.998])).tolist()
+    low, high = torch.quantile(
+        image.flatten()[:: max(1, image.numel() // 100_000)], torch.tensor([0.005, 0.998])
+    ).tolist()
     image = ((image - low) / max(1e-6, high - low)).clamp(0, 1.3)
     if draw.chance(0.5):
         image = image.clamp(0, draw.uniform(0.7, 1.2))
@@ -41,7 +49,9 @@ def acquire(image: torch.Tensor, spacing_mm: float, draw: Draw, stripped: torch.
 
 
 def thick_slices(image: torch.Tensor, axis: int, thickness: float, draw: Draw) -> torch.Tensor:
-    """Average over slices of `thickness` voxels along `axis` (with a gap at times), then interpolate between them."""
+    """Average over slices of `thickness` voxels along `axis` (with a gap at times), then interpolate between
+    them.
+    """
     n = image.shape[axis]
     if thickness <= 1.0:
         return image
@@ -57,7 +67,10 @@ def thick_slices(image: torch.Tensor, axis: int, thickness: float, draw: Draw) -
     view = [1, 1, 1]
     view[axis] = n
     weight = (at - below).view(view)
-    return torch.index_select(slices, axis, below) * (1 - weight) + torch.index_select(slices, axis, above) * weight
+    return (
+        torch.index_select(slices, axis, below) * (1 - weight)
+        + torch.index_select(slices, axis, above) * weight
+    )
 
 
 def ghost(image: torch.Tensor, draw: Draw) -> torch.Tensor:

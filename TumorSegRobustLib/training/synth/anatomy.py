@@ -1,4 +1,6 @@
-"""Whole-head label maps (FreeSurfer numbers plus extra-cerebral classes from 500) in a compact, left-right merged form."""
+"""Whole-head label maps (FreeSurfer numbers plus extra-cerebral classes from 500) in a compact, left-right
+merged form.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ IS_STRIPPED = table((*WHITE, *GREY, *OTHER_BRAIN, *VENTRICLES, *CSF))
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One head. `classes`: uint8 (k, j, i) compact classes at 1 mm in LPS order; `brain_mm`: (n, 3) positions in brain."""
+    """One head. `classes`: uint8 (k, j, i) compact classes at 1 mm in LPS order; `brain_mm`: (n, 3)
+    positions in brain.
+    """
 
     name: str
     classes: torch.Tensor

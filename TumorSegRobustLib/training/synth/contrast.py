@@ -1,4 +1,4 @@
-"""How bright each tissue is: ordered priors of the common MR contrasts, and a contrast that nobody ever saw."""
+"""How bright each tissue is: ordered priors of the common MR contrasts, and contrasts nobody ever saw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ from dataclasses import dataclass
 
 import torch
 
-from .anatomy import BONE, CSF, EYE, GREY, INDEX, LABELS, MARROW, OTHER_BRAIN, OTHER_HEAD, SKIN, SOFT, VENTRICLES, WHITE
+from .anatomy import (
+    BONE,
+    CSF,
+    EYE,
+    GREY,
+    INDEX,
+    LABELS,
+    MARROW,
+    OTHER_BRAIN,
+    OTHER_HEAD,
+    SKIN,
+    SOFT,
+    VENTRICLES,
+    WHITE,
+)
 from .draw import Draw
 
 # white, grey, fluid as fractions of a common scale; +1 / -1: tumour usually brighter or darker than brain
@@ -15,7 +29,9 @@ PRIORS = {"flair": (0.50, 0.60, 0.18, 1), "t2": (0.42, 0.55, 0.95, 1), "t1": (0.
 
 @dataclass(frozen=True)
 class Contrast:
-    """`mean`: (classes,) intensity of each compact class; `kind`: flair, t2, t1 or random; `sign` of the tumour."""
+    """`mean`: (classes,) intensity of each compact class; `kind`: flair, t2, t1 or random; `sign` of the
+    tumour.
+    """
 
     kind: str
     mean: torch.Tensor
@@ -46,11 +62,17 @@ def draw_contrast(draw: Draw, kinds: dict[str, float]) -> Contrast:
         fat, muscle = draw.uniform(), draw.uniform()
     else:
         w, g, f, sign = PRIORS[kind]
-        white, grey, fluid = w + draw.normal(0, 0.06), g + draw.normal(0, 0.06), max(0.0, f + draw.normal(0, 0.08))
+        white, grey, fluid = (
+            w + draw.normal(0, 0.06),
+            g + draw.normal(0, 0.06),
+            max(0.0, f + draw.normal(0, 0.08)),
+        )
         if draw.chance(0.06):
             sign = -sign
         mean[0] = draw.uniform(0, 0.06)
-        fat = draw.choice((draw.uniform(0.8, 1.7), draw.uniform(0.4, 0.9), draw.uniform(0.05, 0.35)), (0.6, 0.2, 0.2))
+        fat = draw.choice(
+            (draw.uniform(0.8, 1.7), draw.uniform(0.4, 0.9), draw.uniform(0.05, 0.35)), (0.6, 0.2, 0.2)
+        )
         muscle = draw.uniform(0.2, 0.55)
         _head(mean, draw, kind, fat, muscle)
     for label in WHITE:

@@ -19,9 +19,11 @@ def paint_distractors(
     spacing_mm: float,
     draw: Draw,
 ) -> torch.Tensor:
-    """`image` with periventricular caps, white-matter hyperintensities, vessels, choroid plexus and CSF pulsation.
+    """`image` with periventricular caps, white-matter hyperintensities, vessels, choroid plexus and CSF
+    pulsation.
 
-    All volumes (k, j, i), masks bool; only contrasts in which these things shine (FLAIR, T2, random) get them.
+    All volumes (k, j, i), masks bool; only contrasts in which these things shine (FLAIR, T2, random) get
+    them.
     """
     if contrast.kind == "t1":
         return image
@@ -54,6 +56,8 @@ def paint_distractors(
     return image
 
 
-def _blend(image: torch.Tensor, mask: torch.Tensor, level: float, softness: float, opacity: float) -> torch.Tensor:
+def _blend(
+    image: torch.Tensor, mask: torch.Tensor, level: float, softness: float, opacity: float
+) -> torch.Tensor:
     alpha = (blur(mask.float(), (softness,) * 3) * opacity).clamp(0, 1)
     return image * (1 - alpha) + alpha * level

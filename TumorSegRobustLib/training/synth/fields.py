@@ -1,4 +1,6 @@
-"""Smooth random fields, blurring and sampling grids: the mechanics under the generator. All grids are (k, j, i)."""
+"""Smooth random fields, blurring and sampling grids: the mechanics under the generator. All grids are (k, j,
+i).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def smooth_noise(shape: Shape, scale: float, draw: Draw, channels: int = 1) -> t
 
 
 def blur(volume: torch.Tensor, sigma: Sequence[float]) -> torch.Tensor:
-    """Gaussian blur of a (k, j, i) volume; `sigma` in voxels per axis, 0 leaves that axis alone. Edges are replicated."""
+    """Gaussian blur of a (k, j, i) volume; `sigma` in voxels per axis, 0 leaves that axis alone. Edges are
+    replicated.
+    """
     out = volume[None, None]
     for axis, s in enumerate(sigma):
         if s < 0.2:
@@ -65,7 +69,10 @@ def sampling_grid(
     shape: Shape, spacing_mm: Sequence[float], centre_mm: torch.Tensor, matrix: torch.Tensor
 ) -> torch.Tensor:
     """Millimetre positions (3, *shape) of a grid about `centre_mm`, turned and zoomed by the 3x3 `matrix`."""
-    axes = [(torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * s for n, s in zip(shape, spacing_mm, strict=True)]
+    axes = [
+        (torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * s
+        for n, s in zip(shape, spacing_mm, strict=True)
+    ]
     grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
     return torch.einsum("ab,bkji->akji", matrix, grid) + centre_mm.view(3, 1, 1, 1)
 

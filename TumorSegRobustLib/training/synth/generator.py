@@ -11,7 +11,7 @@ import torch
 from TumorSegRobustLib.models.preprocess import find_foreground, normalise
 
 from .acquisition import acquire
-from .anatomy import IS_BRAIN, IS_FLUID, IS_STRIPPED, IS_TISSUE, IS_VENTRICLE, IS_WHITE, INDEX, SOFT, Anatomy
+from .anatomy import INDEX, IS_BRAIN, IS_FLUID, IS_STRIPPED, IS_TISSUE, IS_VENTRICLE, IS_WHITE, SOFT, Anatomy
 from .contrast import Contrast, draw_contrast
 from .distractors import paint_distractors
 from .draw import Draw
@@ -25,7 +25,9 @@ class SynthConfig:
 
     patch: tuple[int, int, int] = (80, 80, 80)
     spacing_mm: float = 2.0
-    kinds: Mapping[str, float] = field(default_factory=lambda: {"flair": 0.72, "t2": 0.1, "t1": 0.03, "random": 0.15})
+    kinds: Mapping[str, float] = field(
+        default_factory=lambda: {"flair": 0.72, "t2": 0.1, "t1": 0.03, "random": 0.15}
+    )
     tumour: float = 0.92
     radius_mm: tuple[float, float, float] = (2.5, 10.0, 33.0)
     small: float = 0.3
@@ -37,7 +39,8 @@ class SynthConfig:
 
 @dataclass(frozen=True)
 class Sample:
-    """`image` (1, k, j, i) float32, normalised as in inference; `truth` (2, k, j, i) uint8: whole tumour, brain.
+    """`image` (1, k, j, i) float32, normalised as in inference; `truth` (2, k, j, i) uint8: whole tumour,
+    brain.
 
     `raw` is the image before normalisation, about 0..1.3.
     """
@@ -60,11 +63,17 @@ class HeadGenerator:
         draw = Draw(seed)
         c = self.config
         anatomy = self.anatomies[draw.integer(len(self.anatomies))]
-        seeds = draw_seeds(anatomy.brain_mm, draw, c.radius_mm, c.small, c.multifocal) if draw.chance(c.tumour) else []
+        seeds = (
+            draw_seeds(anatomy.brain_mm, draw, c.radius_mm, c.small, c.multifocal)
+            if draw.chance(c.tumour)
+            else []
+        )
         focus = seeds[0].centre_mm if seeds and draw.chance(c.centred) else _any(anatomy.brain_mm, draw)
         extent = torch.tensor(c.patch, dtype=torch.float32) * c.spacing_mm
         middle = anatomy.brain_mm.mean(0)
-        focus = focus + (middle - focus) * draw.uniform(0.0, 0.8)  # inference sees whole heads, not corners of them
+        focus = focus + (middle - focus) * draw.uniform(
+            0.0, 0.8
+        )  # inference sees whole heads, not corners of them
         centre = focus + draw.uniforms(3, -0.2, 0.2) * extent
         matrix = rotation(draw.uniforms(3, -0.3, 0.3).tolist()) @ torch.diag(draw.uniforms(3, 0.85, 1.15))
         position = sampling_grid(c.patch, (c.spacing_mm,) * 3, centre, matrix)
@@ -99,9 +108,13 @@ class HeadGenerator:
         image = _fat(image, classes, contrast, c.spacing_mm, draw)
         scales = draw.uniforms(2, 1.0, 8.0) / c.spacing_mm
         image = image + draw.uniform(0.005, 0.04) * smooth_noise(shape, float(scales[0]), draw)[0]
-        image = image + draw.uniform(0.0, 0.03) * smooth_noise(shape, float(scales[1]) * 4, draw)[0] * (classes > 0)
+        image = image + draw.uniform(0.0, 0.03) * smooth_noise(shape, float(scales[1]) * 4, draw)[0] * (
+            classes > 0
+        )
         image = blur(image, (draw.uniform(0.35, 0.6),) * 3)  # partial volume, which a nearest look-up lacks
-        image = paint_distractors(image, tissue, white, fluid, IS_VENTRICLE[classes], contrast, c.spacing_mm, draw)
+        image = paint_distractors(
+            image, tissue, white, fluid, IS_VENTRICLE[classes], contrast, c.spacing_mm, draw
+        )
         lesions = []
         for seed in seeds:
             lesion = grow(position, seed, white, tissue, fluid, c.spacing_mm, draw)
@@ -134,7 +147,9 @@ def _any(brain_mm: torch.Tensor, draw: Draw) -> torch.Tensor:
     return brain_mm[draw.integer(len(brain_mm))]
 
 
-def _fat(image: torch.Tensor, classes: torch.Tensor, contrast: Contrast, spacing_mm: float, draw: Draw) -> torch.Tensor:
+def _fat(
+    image: torch.Tensor, classes: torch.Tensor, contrast: Contrast, spacing_mm: float, draw: Draw
+) -> torch.Tensor:
     """Split the one soft-tissue class into fat (the scalp, and patches of the face and neck) and muscle."""
     if contrast.kind == "random" and draw.chance(0.5):
         return image
@@ -144,7 +159,9 @@ def _fat(image: torch.Tensor, classes: torch.Tensor, contrast: Contrast, spacing
     return torch.where(soft & (near_brain | patches), contrast.fat, image)
 
 
-def _paint_lesion(image: torch.Tensor, lesion: Lesion, contrast: Contrast, spacing_mm: float, draw: Draw) -> torch.Tensor:
+def _paint_lesion(
+    image: torch.Tensor, lesion: Lesion, contrast: Contrast, spacing_mm: float, draw: Draw
+) -> torch.Tensor:
     """Blend oedema, core and necrosis in, each with its own brightness and texture."""
     sign = contrast.sign
     edge = contrast.bright if sign > 0 else contrast.dark
@@ -154,10 +171,8 @@ def _paint_lesion(image: torch.Tensor, lesion: Lesion, contrast: Contrast, spaci
     core_level = oedema_level + draw.normal(0, 0.12) if has_oedema else edge + sign * strength
     if contrast.kind in ("t1", "random") and draw.chance(0.5):
         core_level = contrast.bright + draw.uniform(0.15, 0.6)  # enhancement
-    if draw.chance(0.6):
-        cyst = contrast.fluid + draw.normal(0, 0.08)
-    else:
-        cyst = oedema_level + draw.normal(0, 0.2)
+    cyst_like = draw.chance(0.6)
+    cyst = contrast.fluid + draw.normal(0, 0.08) if cyst_like else oedema_level + draw.normal(0, 0.2)
     for alpha, level in ((lesion.oedema, oedema_level), (lesion.core, core_level), (lesion.necrosis, cyst)):
         # a good part of low-grade tumours is patchy, in places as dark as brain
         patchy = draw.choice((draw.uniform(0.01, 0.1), draw.uniform(0.1, 0.3)), (0.6, 0.4))

@@ -25,7 +25,8 @@ def write_examples(
     volumes: int = 3,
     progress: Progress | None = None,
 ) -> Path:
-    """Draw `count` heads, write `sheet.png` (slice with the most tumour, truth outlined) and the first `volumes` as NIfTI.
+    """Draw `count` heads, write `sheet.png` (slice with the most tumour, truth outlined) and the first
+    `volumes` as NIfTI.
 
     Returns the path of the sheet. UnusableInput when `label_maps` holds none.
     """
@@ -33,14 +34,18 @@ def write_examples(
     try:
         generator = HeadGenerator(load_anatomies(Path(label_maps), anatomies), config)
     except FileNotFoundError as error:
-        raise UnusableInput(f"{error} Name the folder of label maps in the configuration (label_maps).") from error
+        raise UnusableInput(
+            f"{error} Name the folder of label maps in the configuration (label_maps)."
+        ) from error
     out.mkdir(parents=True, exist_ok=True)
     samples = []
     for n in range(count):
         samples.append(generator.sample(seed + n))
         progress.report((n + 1) / count, f"head {n + 1} of {count}")
     for n, sample in enumerate(samples[:volumes]):
-        geometry = Geometry(config.patch, (config.spacing_mm,) * 3, (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+        geometry = Geometry(
+            config.patch, (config.spacing_mm,) * 3, (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
+        )
         write_image(Image(sample.image[0].numpy(), geometry), out / f"example-{n}.nii.gz")
         write_image(Image(sample.truth[0].numpy().astype(bool), geometry), out / f"example-{n}-tumour.nii.gz")
     path = out / "sheet.png"

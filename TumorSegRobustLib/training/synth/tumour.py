@@ -9,7 +9,6 @@ import torch
 from .draw import Draw
 from .fields import rotation, smooth_noise
 
-
 LARGEST_REACH_MM = 42.0  # oedema beyond this would fill a hemisphere
 
 
@@ -59,7 +58,7 @@ def draw_seeds(
 
 
 def mass_effect(position_mm: torch.Tensor, seed: Seed, strength: float) -> torch.Tensor:
-    """Positions (3, k, j, i) pulled towards the lesion, so that tissue looked up there appears pushed away."""
+    """Positions (3, k, j, i) pulled towards the lesion, so that tissue looked up there seems pushed away."""
     offset = position_mm - seed.centre_mm.view(3, 1, 1, 1)
     squared = offset.square().sum(0) / (2 * seed.radius_mm) ** 2
     return position_mm - offset * (strength * torch.exp(-squared))
@@ -74,9 +73,11 @@ def grow(
     spacing_mm: float,
     draw: Draw,
 ) -> Lesion:
-    """A lesion about `seed`: an irregular, elongated core, oedema that prefers white matter, perhaps necrosis.
+    """A lesion about `seed`: an irregular, elongated core, oedema that prefers white matter, perhaps
+    necrosis.
 
-    `position_mm` (3, k, j, i); `white`, `tissue`, `fluid` bool (k, j, i). CSF inside the tumour is replaced in half of them.
+    `position_mm` (3, k, j, i); `white`, `tissue`, `fluid` bool (k, j, i). CSF inside the tumour is replaced
+    in half of them.
     """
     shape = position_mm.shape[1:]
     stretch = torch.exp(draw.white((3,)) * 0.22)
@@ -86,7 +87,11 @@ def grow(
     r = seed.radius_mm
     coarse = smooth_noise(shape, max(2.0, draw.uniform(0.5, 1.2) * r / spacing_mm), draw)[0]
     fine = smooth_noise(shape, max(1.5, draw.uniform(0.15, 0.4) * r / spacing_mm), draw)[0]
-    rough = distance / r * (1 + draw.uniform(0.05, 0.3) * coarse + draw.uniform(0.0, 0.12) * fine).clamp(0.65, 2.5)
+    rough = (
+        distance
+        / r
+        * (1 + draw.uniform(0.05, 0.3) * coarse + draw.uniform(0.0, 0.12) * fine).clamp(0.65, 2.5)
+    )
     softness = draw.log_uniform(0.4, 3.0) if draw.chance(0.8) else draw.uniform(3.0, 6.0)  # mm
     ground = tissue | fluid if draw.chance(0.5) else tissue | (fluid & (rough < 0.6))
     core = torch.sigmoid((1 - rough) * r / softness * 2) * ground

@@ -1,0 +1,177 @@
+"""How good on real scans: `python -m Testing.benchmarks.accuracy DATA --out docs/accuracy.md`.
+
+DATA is a folder of cases, `<site>-<number>[-<modality>]/`, each with one scan and `mask.nii.gz`. Everything
+runs as
+`segment` and `simulate` do: native grid, no preparation by hand, no setting per site. Nothing here chooses a
+model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from TumorSegRobustLib.evaluation import Curve, dice, hd95_mm, simulate
+from TumorSegRobustLib.image import Image, read_image, read_mask
+from TumorSegRobustLib.inference import Ensemble
+from TumorSegRobustLib.models import find_package
+from TumorSegRobustLib.review import ReviewSession
+from TumorSegRobustLib.trust import assess
+
+SHOWN = (0, 1, 3, 5, 10)
+JITTER_MM = 3.0
+Case = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument(
+        "--out", type=Path, required=True, help="Markdown file; a .json beside it holds every case"
+    )
+    parser.add_argument("--model", default=None)
+    parser.add_argument("--clicks", type=int, default=10)
+    parser.add_argument("--only", default="", help="comma-separated beginnings of case names")
+    options = parser.parse_args(arguments)
+    wanted = tuple(name for name in options.only.split(",") if name)
+    names = [p.parent.name for p in sorted(options.data.glob("*/mask.nii.gz"))]
+    names = [name for name in names if not wanted or name.startswith(wanted)]
+    ensemble = Ensemble(find_package(options.model))
+    cases = [_measured(options.data, name, ensemble, options.clicks) for name in names]
+    cases = [case for case in cases if case]
+    options.out.with_suffix(".json").write_text(json.dumps(cases, indent=1), encoding="utf-8")
+    options.out.write_text(report(cases, ensemble.package.id, ensemble.package.version), encoding="utf-8")
+
+
+def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int) -> Case | None:
+    brain = (data / name / "flair.nii.gz").exists()
+    scans = [data / name / "flair.nii.gz"] if brain else sorted(data.glob(f"{name}/[!m]*.nii.gz"))
+    if name.startswith("native-02"):
+        return None  # no FLAIR, and the package knows nothing else
+    image = read_image(scans[0])
+    truth = read_mask(data / name / "mask.nii.gz", image.geometry)
+    case: Case = {
+        "case": name,
+        "site": name.rsplit("-", 1)[0] if brain else "sarcoma-" + name.rsplit("-", 1)[1],
+    }
+    starts: dict[str, np.ndarray | None] = {"empty": None}
+    if brain:
+        prediction = ensemble.predict(image)
+        trust = assess(prediction, image)
+        case |= {
+            "dice": dice(prediction.mask, truth.voxels),
+            "hd95_mm": hd95_mm(prediction.mask, truth.voxels, image.geometry),
+            "predicted_dice": trust.predicted_dice,
+            "level": trust.level,
+            "seconds": prediction.seconds["total"],
+        }
+        starts["model"] = prediction.probability
+    for start, probability in starts.items():
+        for jitter in (0.0, JITTER_MM):
+            curve = _read(image, truth, probability, clicks, jitter)
+            case[f"{start} {jitter:g}"] = {
+                "dice": curve.dice,
+                "hd95_mm": curve.hd95_mm[-1],
+                "honoured": curve.honoured,
+                "kept": curve.kept,
+                "lost": curve.lost_steps,
+                "ms": [1000 * result.seconds for result in curve.results],
+            }
+    print(json.dumps(case), file=sys.stderr, flush=True)
+    return case
+
+
+def _read(image: Image, truth: Image, probability: np.ndarray | None, clicks: int, jitter_mm: float) -> Curve:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def begin() -> ReviewSession:
+            return ReviewSession.start(image, Path(folder) / "journal.jsonl", probability=probability)
+
+        return simulate(image, truth, begin, clicks=clicks, jitter_mm=jitter_mm)
+
+
+def report(cases: Sequence[Case], package: str, version: str) -> str:
+    """The tables in Markdown."""
+    brains = [case for case in cases if "dice" in case]
+    parts = [
+        "# Accuracy on real scans\n",
+        f"Package `{package}` {version}. Written by "
+        "`python -m Testing.benchmarks.accuracy DATA --out docs/accuracy.md`; DATA is the development folder "
+        "of cases, which is not part of the repository. Native grids, no setting per site.\n",
+    ]
+    if brains:
+        parts += ["## Automatic contour of the whole tumour, per hospital\n", _automatic(brains)]
+        parts += ["## Does a wrong contour look doubtful?\n", _triage(brains)]
+        parts += ["## Clicks, starting from the model\n", _clicks(brains, "model")]
+    parts += ["## Clicks, starting from nothing\n", _clicks(cases, "empty")]
+    return "\n".join(parts)
+
+
+def _automatic(cases: Sequence[Case]) -> str:
+    rows = []
+    for site, members in _sites(cases):
+        values = np.array([case["dice"] for case in members])
+        distances = np.array([case["hd95_mm"] for case in members])
+        rows.append(
+            [site, len(members), f"{values.mean():.3f}", f"{np.median(values):.3f}", f"{values.min():.3f}",
+             f"{np.mean(values < 0.1):.0%}", f"{np.median(distances):.1f}"]
+        )  # fmt: skip
+    return _table(["site", "cases", "mean Dice", "median", "worst", "below 0.1", "median HD95 mm"], rows)
+
+
+def _triage(cases: Sequence[Case]) -> str:
+    rows = []
+    for level in ("accept", "review", "reject"):
+        values = [case["dice"] for case in cases if case["level"] == level]
+        if values:
+            rows.append([level, len(values), f"{np.mean(values):.3f}", f"{min(values):.3f}"])
+    true, said = (np.array([case[key] for case in cases]) for key in ("dice", "predicted_dice"))
+    table = _table(["triage", "cases", "mean Dice", "worst"], rows)
+    if len(cases) < 3:
+        return table
+    return table + (
+        f"\nPearson correlation of predicted and true Dice: {np.corrcoef(true, said)[0, 1]:.2f}; "
+        f"mean absolute difference {np.abs(true - said).mean():.2f} (uncalibrated).\n"
+    )
+
+
+def _clicks(cases: Sequence[Case], start: str) -> str:
+    rows = []
+    for jitter in (0.0, JITTER_MM):
+        key = f"{start} {jitter:g}"
+        for site, members in _sites([case for case in cases if key in case]):
+            curves = np.array([case[key]["dice"] for case in members])
+            times = np.concatenate([case[key]["ms"] for case in members])
+            rows.append(
+                [site, len(members), "exact" if jitter == 0 else f"{jitter:g} mm off",
+                 *(f"{curves[:, n].mean():.3f}" for n in SHOWN if n < curves.shape[1]),
+                 f"{_mean(members, key, 'honoured'):.3f}", f"{_mean(members, key, 'lost'):.1%}",
+                 f"{np.percentile(times, 95) if len(times) else 0:.0f}"]
+            )  # fmt: skip
+    head = ["site", "cases", "clicks", *(f"{n}" for n in SHOWN), "honoured", "lost steps", "p95 ms"]
+    return "Mean Dice after so many clicks at the centre of the largest error.\n\n" + _table(head, rows)
+
+
+def _mean(cases: Sequence[Case], key: str, what: str) -> float:
+    return float(np.mean([case[key][what] for case in cases]))
+
+
+def _sites(cases: Sequence[Case]) -> Iterable[tuple[str, list[Case]]]:
+    names = sorted({case["site"] for case in cases})
+    return [(name, [case for case in cases if case["site"] == name]) for name in names]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
