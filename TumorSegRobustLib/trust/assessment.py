@@ -19,6 +19,7 @@ from .uncertainty import uncertainty_maps
 
 # Names of the two ends of an axis that points left, posterior or superior (LPS).
 _SIDES = (("right", "left"), ("front", "back"), ("bottom", "top"))
+_SURELY_BACKGROUND = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Assessment:
 
     predicted_dice with interval (low, high); `calibrated` False means both are guesses from the agreement.
     level: "accept", "review" or "reject", with reasons in plain words. agreement: mean pairwise Dice of the
-    members, None for one member. mean_entropy: bits, inside the contour and a band around it.
+    members, None for one member. doubt: entropy in and around the contour, bits per voxel of contour.
     """
 
     entropy: np.ndarray
@@ -37,7 +38,7 @@ class Assessment:
     interval: tuple[float, float]
     calibrated: bool
     agreement: float | None
-    mean_entropy: float
+    doubt: float
     level: str
     reasons: tuple[str, ...]
     shift: dict[str, Any]
@@ -59,7 +60,7 @@ class Assessment:
                 "interval": list(self.interval),
                 "calibrated": self.calibrated,
                 "agreement": self.agreement,
-                "mean_entropy_bits": self.mean_entropy,
+                "doubt_bits": self.doubt,
             },
             "triage": {"level": self.level, "reasons": list(self.reasons)},
             "shift": self.shift,
@@ -76,14 +77,14 @@ def assess(prediction: Prediction, image: Image) -> Assessment:
     lesions = find_lesions(mask, prediction.geometry, float(limits["min_lesion_ml"]))
     volume_ml = prediction.volume_ml
     shift = measure_shift(image, prediction.fingerprint)
-    mean_entropy = _mean_around(maps.entropy, mask, prediction.geometry, float(limits["band_mm"]))
+    doubt = _doubt(maps.entropy, prediction, mask, float(limits["band_mm"]))
     quality = _quality(prediction, mask, agreement)
     level, reasons = triage(
         Evidence(
             volume_ml=volume_ml,
             quality=quality,
             agreement=agreement,
-            mean_entropy_bits=mean_entropy,
+            doubt_bits=doubt,
             lesions=len(lesions),
             edges=touched_edges(mask, prediction.geometry),
             shift=shift,
@@ -98,7 +99,7 @@ def assess(prediction: Prediction, image: Image) -> Assessment:
         interval=quality.interval,
         calibrated=quality.calibrated,
         agreement=None if agreement is None else round(agreement, 4),
-        mean_entropy=round(mean_entropy, 4),
+        doubt=round(doubt, 4),
         level=level,
         reasons=reasons,
         shift=shift.to_json(),
@@ -127,18 +128,22 @@ def _quality(prediction: Prediction, mask: np.ndarray, agreement: float | None) 
     return predict_quality(agreement, prediction.calibration)
 
 
-def _mean_around(entropy: np.ndarray, mask: np.ndarray, geometry: Geometry, band_mm: float) -> float:
-    """Mean entropy inside the mask and within `band_mm` of it along the axes; 0 for an empty mask.
+def _doubt(entropy: np.ndarray, prediction: Prediction, mask: np.ndarray, band_mm: float) -> float:
+    """Entropy inside the mask and within `band_mm` of it along the axes, in bits per voxel of the mask.
 
-    Never over the whole scan: background would hide any doubt.
+    0 for an empty mask. Never over the whole scan: background would hide any doubt; inside the band what is
+    all but certainly background does not count either, so that small contours are not blamed for their
+    surroundings.
     """
-    if not mask.any():
+    size = int(np.count_nonzero(mask))
+    if not size:
         return 0.0
     from scipy.ndimage import maximum_filter1d
 
-    reach = [max(1, round(band_mm / step)) for step in reversed(geometry.spacing_mm)]
+    reach = [max(1, round(band_mm / step)) for step in reversed(prediction.geometry.spacing_mm)]
     box = bounding_box(mask, max(reach))
     region = mask[box].view(np.uint8)
     for axis, voxels in enumerate(reach):
         region = maximum_filter1d(region, 2 * voxels + 1, axis=axis, mode="constant")
-    return float(entropy[box][region.astype(bool)].mean(dtype=np.float64))
+    counted = region.astype(bool) & (prediction.probability[box] > _SURELY_BACKGROUND)
+    return float(entropy[box][counted].sum(dtype=np.float64)) / size

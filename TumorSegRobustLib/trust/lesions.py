@@ -36,6 +36,7 @@ def find_lesions(mask: np.ndarray, geometry: Geometry, minimum_ml: float = 0.0) 
     for label in range(1, count + 1):
         volume_ml = float(statistics["voxel_counts"][label]) * geometry.voxel_ml
         if volume_ml >= minimum_ml:
-            x, y, z = geometry.position_of(np.asarray(statistics["centroids"][label]) + start)
-            lesions.append(Lesion(round(volume_ml, 4), (round(x, 2), round(y, 2), round(z, 2))))
+            centre = geometry.position_of(np.asarray(statistics["centroids"][label]) + start)
+            x, y, z = (round(float(value), 2) for value in centre)
+            lesions.append(Lesion(round(volume_ml, 4), (x, y, z)))
     return tuple(sorted(lesions, key=lambda lesion: -lesion.volume_ml))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 # Until a package is calibrated the agreement itself is the guess. Members trained alike share their mistakes,
-# so the interval reaches much further down than up.
-_UNCALIBRATED_BELOW, _UNCALIBRATED_ABOVE = 0.35, 0.1
+# so the interval reaches much further down than up: nine in ten of 51 real scans lay within it (two early
+# members trained on generated heads; Dice minus agreement, 5th to 95th percentile -0.34 to +0.13).
+_UNCALIBRATED_BELOW, _UNCALIBRATED_ABOVE = 0.35, 0.15
 
 
 @dataclass(frozen=True)
