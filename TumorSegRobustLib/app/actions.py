@@ -20,7 +20,7 @@ _PATIENCE_S = 60.0  # for an RTSTRUCT on its way to the browser
 
 
 class Actions:
-    """One method per thing that a person can do on the page; fields are read from the page's state."""
+    """One method per thing that a person can do on the page."""
 
     def __init__(self, server: Server, workflow: Workflow, viewer: Viewer) -> None:
         self._server = server
@@ -37,8 +37,8 @@ class Actions:
 
     # Scan
 
-    def open_path(self) -> None:
-        path = str(self._server.state.path).strip().strip("\"'")
+    def open_path(self, typed: str) -> None:
+        path = _unquoted(typed)
         if not path:
             self._complain("Type or choose the path of a scan: a file, or a folder with one DICOM series.")
             return
@@ -114,22 +114,22 @@ class Actions:
         if window is not None:
             self._viewer.set_window(*window)
 
-    # Export
+    # Export: what is typed comes along with the call, so that it cannot arrive after it
 
-    def accept(self) -> None:
-        self._workflow.accept(str(self._server.state.reviewer), str(self._server.state.comment))
+    def accept(self, reviewer: str, comment: str) -> None:
+        self._workflow.accept(reviewer, comment)
 
-    def export_rtstruct(self) -> None:
-        folder = self._folder()
-        if folder is not None:
-            self._workflow.export_rtstruct(folder, self._roi_name())
+    def export_rtstruct(self, folder: str, roi_name: str) -> None:
+        made = self._made(folder)
+        if made is not None:
+            self._workflow.export_rtstruct(made, roi_name.strip() or "GTVp")
 
-    def save(self) -> None:
-        folder = self._folder()
-        if folder is not None:
-            self._workflow.save(folder)
+    def save(self, folder: str) -> None:
+        made = self._made(folder)
+        if made is not None:
+            self._workflow.save(made)
 
-    async def download_rtstruct(self) -> bytes:
+    async def download_rtstruct(self, roi_name: str) -> bytes:
         """The RTSTRUCT's bytes for the browser; empty when it cannot be written (the page says why).
 
         The file stays beside the journal, which names it.
@@ -137,13 +137,14 @@ class Actions:
         folder = self._workflow.work_folder / "exports"
         folder.mkdir(parents=True, exist_ok=True)
         before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-        self._workflow.export_rtstruct(folder, self._roi_name())
+        self._workflow.export_rtstruct(folder, roi_name.strip() or "GTVp")
         await self._until_idle()
         written = [path for path in folder.iterdir() if before.get(path) != path.stat().st_mtime_ns]
         return written[0].read_bytes() if written else b""
 
-    def _folder(self) -> Path | None:
-        text = str(self._server.state.folder).strip().strip("\"'")
+    def _made(self, typed: str) -> Path | None:
+        """The folder that was typed, made if need be; None (and a line on the page) when it cannot be."""
+        text = _unquoted(typed)
         if not text:
             self._complain("Give the folder to save to.")
             return None
@@ -154,9 +155,6 @@ class Actions:
             self._complain(f"{folder} cannot be made ({error.strerror}); choose another folder.")
             return None
         return folder
-
-    def _roi_name(self) -> str:
-        return str(self._server.state.roi_name).strip() or "GTVp"
 
     async def _until_idle(self) -> None:
         done = asyncio.Event()
@@ -171,3 +169,8 @@ class Actions:
         panel = dict(self._server.state.panel)
         panel["error"] = text
         self._server.state.panel = panel
+
+
+def _unquoted(typed: str) -> str:
+    """A path as typed or pasted: file managers put quotes around it."""
+    return typed.strip().strip("\"'")

@@ -11,7 +11,7 @@ from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.sections.correct import correct
 from TumorSegRobustLib.app.sections.export import export
-from TumorSegRobustLib.app.sections.parts import button, icon_button
+from TumorSegRobustLib.app.sections.parts import button, icon_button, said
 from TumorSegRobustLib.app.sections.scan import picker, scan
 from TumorSegRobustLib.app.sections.segment import segment
 from TumorSegRobustLib.app.sections.trust import trust
@@ -32,6 +32,12 @@ ASSETS = {
     "scripts": [f"{_NAME}/panel.js"],
     "styles": [f"{_NAME}/panel.css"],
 }
+FAVICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+    "%3Crect width='32' height='32' rx='7' fill='%2317607d'/%3E"
+    "%3Cpath d='M16 7c5 0 9 3 9 8 0 6-4 10-9 10s-9-4-9-9 4-9 9-9z' fill='none' stroke='%2329e6f5'"
+    " stroke-width='2.6'/%3E%3C/svg%3E"
+)
 _KEYS = """I  include tool
 E  exclude tool
 Esc  no tool
@@ -56,7 +62,6 @@ def build_page(
         with html.Aside(classes="panel"):
             with html.Header(classes="brand"):
                 html.Span("TumorSegRobust", classes="brand-name")
-                html.Span("Research software, not a medical device", classes="brand-note")
             with html.Div(classes="steps"):
                 scan(actions, workflow)
                 segment(workflow)
@@ -79,7 +84,7 @@ def _toolbar(actions: Actions, viewer: Viewer) -> None:
             v_model=("layout",), mandatory=True, density="compact", variant="text", divided=True
         ):
             for value, icon in ((FOUR_UP, "mdi-view-grid-outline"), (AXIAL_LARGE, "mdi-view-quilt-outline")):
-                v.VBtn(icon=icon, value=value, size="small", title=value, aria_label=value)
+                v.VBtn(icon=icon, value=value, size="small", **said(title=value, aria_label=value))
         button(
             "Go to tumour",
             "go-to-tumour",
@@ -91,7 +96,7 @@ def _toolbar(actions: Actions, viewer: Viewer) -> None:
             color="white",
         )
         html.Div(classes="grow")
-        v.VIcon("mdi-keyboard-outline", size="20", title=_KEYS, aria_label="Keys")
+        v.VIcon("mdi-keyboard-outline", size="20", **said(title=_KEYS, aria_label="Keys"))
         with html.Div(
             classes="grey",
             v_if="panel.scan.name",
@@ -148,7 +153,8 @@ def _welcome(actions: Actions, workflow: Workflow) -> None:
 
 def _status() -> None:
     with html.Div(
-        classes=("['status', { 'status-error': !!panel.error }]",), role="status", aria_live="polite"
+        classes=("['status', { 'status-error': !!panel.error }]",), **said(role="status", aria_live="polite")
     ):
         v.VIcon("mdi-alert-circle-outline", v_if="panel.error", size="16")
         html.Span("{{ panel.error || panel.message }}", id="status", title=("panel.error || panel.message",))
+        html.Span("Research software, not a medical device", classes="status-note")

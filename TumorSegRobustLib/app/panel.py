@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from slicer import vtkMRMLVolumeDisplayNode
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import LayoutManager, SlicerApp
 from trame_slicer.rca_view import register_rca_factories
+from vtkmodules.vtkCommonCore import vtkObject
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.page import build_page
+from TumorSegRobustLib.app.page import FAVICON, build_page
 from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
 from TumorSegRobustLib.app.viewports import over_slice_view, over_solid_view
 from TumorSegRobustLib.app.words import describe, package_item
@@ -33,12 +35,13 @@ class Panel:
         self._workflow = workflow
         self._window_tag: tuple[vtkMRMLVolumeDisplayNode, int] | None = None
         server.enable_module(trame_slicer_module)
-        app = SlicerApp()
-        register_rca_factories(
-            app.view_manager, server, slice_view_ui_f=over_slice_view, three_d_view_ui_f=over_solid_view
-        )
-        self._layouts = LayoutManager(app.scene, app.view_manager, server)
-        self._layouts.register_layout_dict(layouts())
+        with _quiet():
+            app = SlicerApp()
+            register_rca_factories(
+                app.view_manager, server, slice_view_ui_f=over_slice_view, three_d_view_ui_f=over_solid_view
+            )
+            self._layouts = LayoutManager(app.scene, app.view_manager, server)
+            self._layouts.register_layout_dict(layouts())
         self._layouts.set_layout(FOUR_UP)
         self.viewer = Viewer(app, workflow, later)
         self.viewer.adopt_views()
@@ -59,6 +62,7 @@ class Panel:
         self._server.state.update(
             {
                 "trame__title": "TumorSegRobust",
+                "trame__favicon": FAVICON,
                 "panel": describe(self._workflow),
                 "packages": packages,
                 "package": describe(self._workflow)["model"]["value"],
@@ -100,6 +104,8 @@ class Panel:
         self._disconnect = [
             self._workflow.changed.connect(self._on_changed),
             self._workflow.image_changed.connect(self._on_image),
+            # The viewer has followed by now: tell the page where its views look.
+            self._workflow.contour_changed.connect(self._flush),
         ]
 
     def _on_layout(self, layout: str, **_: Any) -> None:
@@ -122,6 +128,10 @@ class Panel:
             state.window_range = [low, high if high > low else low + 1]
             self._watch_window()
 
+    def _flush(self, *_: object) -> None:
+        with self._server.state:
+            pass
+
     def _watch_window(self) -> None:
         """Follow the grey values of the shown volume, which a drag in a view changes too."""
         if self._window_tag is not None:
@@ -136,6 +146,17 @@ class Panel:
         if window is not None and not np.allclose(window, self._server.state.window):
             with self._server.state as state:
                 state.window = list(window)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without VTK's warnings: making a view warns that there is no X server (EGL is used instead) and that
+    trame-slicer observes an event of an older VTK, which helps nobody at this terminal."""
+    vtkObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        vtkObject.GlobalWarningDisplayOn()
 
 
 def _file_name(text: str) -> str:

@@ -33,8 +33,8 @@ def serve(
 ) -> None:
     """Serve the panel until Ctrl-C, on 127.0.0.1 only, to whoever knows the token.
 
-    images: scans named by the user; the first is opened. port: None or 0 for a free one. token: a fresh random
-    one by default. workflow: one that dispatches to the running asyncio loop, made here by default.
+    images: scans named by the user; the first is opened. port: None or 0 for a free one. token: by default a
+    fresh random one. workflow: one that dispatches to the running asyncio loop, made here by default.
     on_ready: called with the address (token included) once it answers; by default the address is printed.
     """
     with contextlib.suppress(KeyboardInterrupt):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from slicer import vtkMRMLCrosshairNode, vtkMRMLInteractionNode
+from slicer import vtkMRMLAbstractViewNode, vtkMRMLCrosshairNode, vtkMRMLInteractionNode
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
@@ -36,7 +36,7 @@ class Viewer:
     """The scene of a workflow, seen through whatever views the app's view manager has."""
 
     def __init__(self, app: SlicerApp, workflow: Workflow, later: Later | None = None) -> None:
-        """later(seconds, call): run `call` after a pause in this thread; by default the surface follows at once."""
+        """later(seconds, call): run `call` after a pause in this thread; without it nothing is put off."""
         self.app = app
         self._workflow = workflow
         self._later = later
@@ -62,6 +62,10 @@ class Viewer:
                 tool = ClickTool(view, self._workflow.click, self.look_at)
                 tool.active = self._workflow.state.tool != "none"
                 self._tools[view.get_singleton_tag()] = tool
+        node = vtkMRMLAbstractViewNode
+        marker, size = node.OrientationMarkerTypeAxes, node.OrientationMarkerSizeMedium
+        for solid in self.app.view_manager.get_threed_views():
+            solid.set_orientation_marker(marker, size)
         self._mouse_mode()
 
     def tool_of(self, view: SliceView) -> ClickTool:

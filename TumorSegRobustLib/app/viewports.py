@@ -11,6 +11,8 @@ from trame_slicer.app.logic import connect_slice_view_slider_to_state, get_view_
 from trame_slicer.app.ui.slider import Slider
 from trame_slicer.views import SliceView, ThreeDView
 
+from TumorSegRobustLib.app.sections.parts import said
+
 if TYPE_CHECKING:
     from trame_server import Server
 
@@ -73,6 +75,5 @@ def _reset_button(view: Any) -> None:
             size="x-small",
             variant="text",
             color="white",
-            title="Show the whole scan",
-            aria_label="Show the whole scan",
+            **said(title="Show the whole scan", aria_label="Show the whole scan"),
         )

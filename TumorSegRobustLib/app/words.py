@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from TumorSegRobustLib.workflow import COMMANDS
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State, Workflow
 
 _TRIAGE = {
-    "accept": ("Accept", "The networks agree. Look the contour over."),
+    "accept": ("Accept", "Look the contour over, then accept it."),
     "review": ("Review", "Check the contour slice by slice."),
-    "reject": ("Reject", "Do not rely on this contour. Correct it, or start from nothing."),
+    "reject": ("Reject", "Do not rely on it: correct it, or start anew."),
     "": ("", ""),
 }
 _HINT = {
-    "none": "Choose a tool, then click in a slice. Esc ends it.",
+    "none": "Choose a tool, then click in a slice.",
     "include": "Click in the scan where tumour is missing.",
     "exclude": "Click in the scan where there is no tumour.",
 }
@@ -72,8 +72,11 @@ def _model(workflow: Workflow) -> dict[str, str]:
 def _scan(image: Image | None, series: DicomSeries | None) -> dict[str, str]:
     if image is None:
         return {"name": "", "detail": ""}
-    kind = f"DICOM {series.modality}".strip() if series else "no DICOM series"
-    return {"name": image.name or "Scan", "detail": f"{image.geometry.describe()} · {kind}"}
+    geometry = image.geometry
+    size = "×".join(str(count) for count in geometry.size)
+    spacing = "×".join(f"{step:.3g}" for step in geometry.spacing_mm)
+    kind = f"DICOM {series.modality}".strip() if series else "not DICOM"
+    return {"name": image.name or "Scan", "detail": f"{size} · {spacing} mm · {kind}"}
 
 
 def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
@@ -88,14 +91,14 @@ def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
         "dice": "" if state.predicted_dice is None else f"{state.predicted_dice:.2f}",
         "interval": "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
         "shift": str(shift.get("level", "")),
-        "factors": [_factor(factor) for factor in shift.get("factors", ())],
+        "factors": _factors(shift, state.reasons),
     }
 
 
-def _factor(factor: Any) -> str:
-    if isinstance(factor, Mapping):
-        return _sentence(str(factor.get("text") or factor.get("reason") or factor.get("name") or ""))
-    return _sentence(str(factor))
+def _factors(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
+    """In what the scan differs from those the models know, unless a reason says so already."""
+    texts = [str(factor["text"]) for factor in shift.get("factors", ())]
+    return [_sentence(text) for text in texts if not any(text in reason for reason in reasons)]
 
 
 def _click(number: int, click: Click) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import icon_button, section
+from TumorSegRobustLib.app.sections.parts import icon_button, said, section
 from TumorSegRobustLib.workflow import Workflow
 
 
@@ -21,18 +21,21 @@ def correct(actions: Actions, workflow: Workflow) -> None:
             icon_button(
                 "mdi-redo", "Redo (Ctrl+Y)", "redo", workflow.redo, can="panel.can.redo", why="panel.why.redo"
             )
-        html.Div("{{ panel.tool_hint }}", classes="hint", id="tool-hint")
-        with html.Div(v_if="panel.clicks.length", classes="clicks", id="clicks"):
-            html.Span("{{ panel.click_count }}", classes="hint click-count", id="click-count")
-            with html.Button(
+        with html.Div(classes="row hint"):
+            html.Span("{{ panel.tool_hint }}", classes="grow", id="tool-hint")
+            html.Span("{{ panel.click_count }}", v_if="panel.clicks.length", id="click-count")
+        with (
+            html.Div(v_if="panel.clicks.length", classes="clicks", id="clicks"),
+            html.Button(
                 v_for="click in panel.clicks.slice().reverse()",
                 key="click.number",
                 type="button",
                 classes=("['click', click.include ? 'click-include' : 'click-exclude']",),
                 title="Look at this place",
                 click=(actions.look_at_click, "[click.number]"),
-            ):
-                html.Span("{{ click.include ? '+' : '−' }} {{ click.place }}")
+            ),
+        ):
+            html.Span("{{ click.include ? '+' : '−' }} {{ click.place }}")
 
 
 def _tool(actions: Actions, tool: str, text: str, icon: str, key: str) -> None:
@@ -49,7 +52,7 @@ def _tool(actions: Actions, tool: str, text: str, icon: str, key: str) -> None:
             color=tool,
             disabled=("!panel.can.click",),
             variant=(f"{chosen} ? 'flat' : 'outlined'",),
-            aria_pressed=(chosen,),
+            **said(aria_pressed=(chosen,)),
         ),
     ):
         v.VIcon(icon, start=True, size="18")

@@ -18,7 +18,7 @@ def export(actions: Actions) -> None:
             button(
                 "Accept",
                 "accept",
-                actions.accept,
+                (actions.accept, "[reviewer, comment]"),
                 can="panel.can.accept && !!reviewer.trim()",
                 variant="flat",
                 why="panel.why.accept || 'Give your name first.'",
@@ -30,7 +30,7 @@ def export(actions: Actions) -> None:
             button(
                 "RTSTRUCT",
                 "export-rtstruct",
-                actions.export_rtstruct,
+                (actions.export_rtstruct, "[folder, roi_name]"),
                 can="panel.can.export && !!folder.trim()",
                 why="panel.why.export || 'Give the folder first.'",
                 icon="mdi-radioactive",
@@ -40,7 +40,7 @@ def export(actions: Actions) -> None:
             button(
                 "NIfTI files",
                 "save",
-                actions.save,
+                (actions.save, "[folder]"),
                 can="panel.can.save && !!folder.trim()",
                 why="panel.why.save || 'Give the folder first.'",
                 icon="mdi-content-save-outline",
@@ -50,7 +50,7 @@ def export(actions: Actions) -> None:
             button(
                 "",
                 "download",
-                "trigger('download_rtstruct').then((data) => data && data.byteLength "
+                "trigger('download_rtstruct', [roi_name]).then((data) => data && data.byteLength "
                 "&& utils.download('RTSTRUCT_' + (roi_name || 'GTVp') + '.dcm', data, 'application/dicom'))",
                 can="panel.can.export",
                 why="panel.why.export",

@@ -14,7 +14,7 @@ from trame.widgets import vuetify3 as v
 def section(
     number: int, title: str, name: str, shown: str = "true", done: str = "false", inline: str = "false"
 ) -> Iterator[None]:
-    """A numbered step; `shown`, `done` and `inline` (title and body in one line) are expressions of the page."""
+    """A numbered step; `shown`, `done`, `inline` (title and body in one line): expressions of the page."""
     with html.Section(
         classes=(f"['step', {{ 'step-done': {done}, 'step-closed': !({shown}), 'step-inline': {inline} }}]",),
         id=f"step-{name}",
@@ -61,11 +61,18 @@ def icon_button(
     """A square button without text; its label is read aloud and shown as tooltip."""
     looks = {"variant": "text", "size": "small", "density": "comfortable"} | looks
     with html.Span(title=(f"({can}) ? '{label}' : {why}",), classes="btn-wrap-icon"):
-        v.VBtn(icon=icon, click=click, disabled=(f"!({can})",), id=name, aria_label=label, **looks)
+        v.VBtn(icon=icon, click=click, disabled=(f"!({can})",), id=name, **said(aria_label=label), **looks)
 
 
-def field(model: str, label: str, name: str, **options: Any) -> v.VTextField:
-    """A one-line text field."""
+def said(**attributes: Any) -> dict[str, Any]:
+    """Attributes for screen readers and tooltips (aria_label, title ...), unknown to trame's widgets."""
+    return {"__properties": [(name, name.replace("_", "-")) for name in attributes], **attributes}
+
+
+def field(model: str, label: str, name: str, enter: Any = None, **options: Any) -> v.VTextField:
+    """A one-line text field; `enter` is what the Enter key does."""
+    if enter is not None:
+        options |= {"__events": [("enter", "keydown.enter")], "enter": enter}
     return v.VTextField(
         v_model=(model,),
         label=label,

@@ -12,29 +12,36 @@ from TumorSegRobustLib.workflow import Workflow
 
 def scan(actions: Actions, workflow: Workflow) -> None:
     with section(1, "Scan", "scan", done="!!panel.scan.name"):
-        with html.Div(v_if="panel.scan.name && !changing", classes="scan-line"):
-            with html.Div(classes="scan-words"):
+        with html.Div(v_if="panel.scan.name && !changing"):
+            with html.Div(classes="scan-line"):
                 html.Div(
                     "{{ panel.scan.name }}", classes="scan-name", id="scan-name", title=("panel.scan.name",)
                 )
-                html.Div("{{ panel.scan.detail }}", classes="hint")
-            button(
-                "Change",
-                "change-scan",
-                "changing = true",
-                variant="text",
-                can="panel.can.open",
-                why="panel.why.open",
+                button(
+                    "Change",
+                    "change-scan",
+                    "changing = true",
+                    variant="text",
+                    can="panel.can.open",
+                    why="panel.why.open",
+                )
+            html.Div("{{ panel.scan.detail }}", classes="hint one-line")
+            html.Div(
+                "Model: {{ panel.model.title }}",
+                v_if="panel.model.title",
+                classes="hint one-line",
+                id="model",
+                title=("panel.model.title + ', ' + panel.model.subtitle",),
             )
         with html.Div(v_if="!panel.scan.name || changing"):
             with html.Div(classes="row"):
-                field("path", "File or DICOM folder", "path", keydown_enter=actions.open_path)
+                field("path", "File or DICOM folder", "path", enter=(actions.open_path, "[path]"))
                 icon_button("mdi-folder-open-outline", "Choose on this computer", "browse", actions.browse)
             with html.Div(classes="row"):
                 button(
                     "Open",
                     "open",
-                    actions.open_path,
+                    (actions.open_path, "[path]"),
                     can="panel.can.open && !!path",
                     variant="flat",
                     why="panel.why.open || 'Type or choose a path first.'",
@@ -57,8 +64,6 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                     click=(workflow.open, "[scan.path]"),
                 )
             _model(actions)
-        with html.Div(v_if="panel.scan.name && !changing && panel.model.title", classes="hint", id="model"):
-            html.Span("Model {{ panel.model.title }} · {{ panel.model.subtitle }}")
 
 
 def _model(actions: Actions) -> None:

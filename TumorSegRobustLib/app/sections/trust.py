@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from TumorSegRobustLib.app.sections.parts import section
+from TumorSegRobustLib.app.sections.parts import said, section
 
 
 def trust() -> None:
@@ -18,8 +18,8 @@ def trust() -> None:
                 title="How well the contour is expected to agree with a clinician's (Dice, 0 to 1)",
             ):
                 html.Div("Expected overlap", classes="hint")
-                with html.Div(classes="figure-value", id="dice"):
-                    html.Span("{{ panel.trust.dice }}")
+                with html.Div(classes="figure-value"):
+                    html.Span("{{ panel.trust.dice }}", id="dice")
                     html.Span(
                         "{{ panel.trust.interval }}", classes="figure-range", v_if="panel.trust.interval"
                     )
@@ -55,7 +55,7 @@ def _overlay() -> None:
             inset=True,
             hide_details=True,
             color="primary",
-            title="Key U",
+            **said(title="Key U"),
         )
         with html.Div(v_if="overlay_shown", classes="legend", title="From certain to uncertain"):
             html.Span("low")
