@@ -69,7 +69,8 @@ class Networks:
     def _warm_up(self) -> None:
         try:
             with self._lock:
-                self._build().warm_up()
+                ensemble = self._build()
+            ensemble.warm_up()  # a prediction may run beside it
         except Exception as error:
             # Segment meets the same obstacle and tells the clinician; here nobody has asked yet.
             _LOG.info("The networks could not be warmed up: %s", error)

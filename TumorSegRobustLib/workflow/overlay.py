@@ -14,13 +14,16 @@ Window = tuple[float, float]
 KINDS = ("entropy", "mutual_information", "disagreement")
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _BACKGROUND = 0.01  # of the maximum: most voxels of a head lie below it, and tell nothing apart
-_EDGE = 1e-6  # keeps the logarithm finite; changes no entropy by more than 2e-5
 
 
 def entropy_of(probability: NDArray) -> NDArray[np.float32]:
-    """Binary predictive entropy in nats, 0..ln 2, of a probability of any shape."""
-    p = np.clip(np.asarray(probability, dtype=np.float32), _EDGE, 1 - _EDGE)
-    return (-p * np.log(p) - (1 - p) * np.log1p(-p)).astype(np.float32)
+    """Predictive entropy in bits, 0..1, of a probability of any shape (see `trust.binary_entropy`)."""
+    from ..trust import binary_entropy
+
+    entropy = np.zeros(probability.shape, np.float32)
+    open_question = (probability > 0) & (probability < 1)  # a review leaves few, and logarithms are slow
+    entropy[open_question] = binary_entropy(probability[open_question])
+    return entropy
 
 
 def window_of(values: NDArray, percentile: tuple[float, float]) -> Window:

@@ -35,6 +35,7 @@ def of_prediction(
             "quality": {"predicted_dice": assessment.predicted_dice, "interval": assessment.interval},
             "triage": {"level": assessment.level, "reasons": assessment.reasons},
             "shift": assessment.shift,
+            **trust,  # the same and more, where the room tells it
             "adaptation": NO_ADAPTATION,
             "device": prediction.device,
             "backend": prediction.backend,
@@ -97,20 +98,9 @@ def volume_ml(mask: NDArray, geometry: Geometry) -> float:
 
 def lesions_of(mask: NDArray, geometry: Geometry) -> list[dict[str, Any]]:
     """Components that touch at least by a corner, the largest first: volume and centre of mass."""
-    if not mask.any():
-        return []
-    import cc3d
+    from ..trust import find_lesions
 
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26)
-    statistics = cc3d.statistics(labels)
-    counts, centres = statistics["voxel_counts"][1:], statistics["centroids"][1:]
-    return [
-        {
-            "volume_ml": float(counts[n] * geometry.voxel_ml),
-            "centre_lps_mm": [float(v) for v in geometry.position_of(centres[n])],
-        }
-        for n in np.argsort(-counts.astype(np.int64), kind="stable")
-    ]
+    return [lesion.to_json() for lesion in find_lesions(mask, geometry)]
 
 
 _SOFTWARE = {"name": "TumorSegRobust", "version": __version__}

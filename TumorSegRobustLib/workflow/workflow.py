@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ..trust import Assessment
 
 
+_PATIENCE_S = 20.0
+
+
 class Workflow:
     """Open a scan, segment it, correct it, accept it, export it.
 
@@ -281,6 +284,7 @@ class Workflow:
     def close(self) -> None:
         """Cancel what runs, end the thread, give the journal free. The journal stays for `resume`."""
         self._runner.close()
+        self._networks.wait(_PATIENCE_S)  # a thread still inside torch at exit would abort the program
         if self.session is not None:
             self.session.close()
 
