@@ -1,0 +1,1 @@
+"""Speed and memory against the budgets, and how good the contours are; measured, never asserted in tests."""

@@ -1,0 +1,68 @@
+"""Click -> new mask, as a panel sees it: command to contour, journal and uncertainty included.
+
+`python -m Testing.benchmarks.clicks head|ct empty|networks [COUNT]` prints one JSON document.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from .measuring import Figures, clock, peak_memory_mb, spread, two_cores
+
+PATIENCE_S = 600.0
+
+
+def measure(volume: str, start: str, count: int) -> Figures:
+    """The first click is the first of a fresh process, after the background warm-up that `open` begins."""
+    from TumorSegRobustLib.workflow import Workflow
+
+    from . import volumes
+
+    image = volumes.head() if volume == "head" else volumes.ct()
+    centre, radius = ((35.0, -25.0, 15.0), 24.0) if volume == "head" else ((60.0, 0.0, 20.0), 28.0)
+    clicks = volumes.places(volumes.tumour(image.geometry, centre, radius), count)
+    seconds: list[float] = []
+    begin: list[float] = []
+    undo: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        workflow = Workflow(work_folder=Path(folder))
+        workflow.open_image(image)
+        _settle(workflow)
+        workflow.wait_until_warm(PATIENCE_S)
+        with clock(begin):
+            workflow.segment() if start == "networks" else workflow.start_empty()
+            _settle(workflow)
+        for voxel, include in clicks:
+            position = image.geometry.position_of(voxel)
+            with clock(seconds):
+                workflow.click(position, include)
+                _settle(workflow)
+            if workflow.mask is None or bool(workflow.mask[voxel]) != include:
+                raise RuntimeError(f"The click at {voxel} was not honoured.")
+        with clock(undo):
+            workflow.undo()
+            _settle(workflow)
+        workflow.close()
+    return {
+        "volume": volume,
+        "start": start,
+        "shape": list(image.geometry.shape),
+        "click_s": spread(seconds),
+        "undo_s": round(undo[0], 4),
+        "begin_s": round(begin[0], 3),
+        "peak_memory_mb": round(peak_memory_mb()),
+    }
+
+
+def _settle(workflow) -> None:  # type: ignore[no-untyped-def]
+    if not workflow.wait(PATIENCE_S) or workflow.state.error:
+        raise RuntimeError(workflow.state.error or "It took too long.")
+
+
+if __name__ == "__main__":
+    two_cores()
+    volume, start, *count = sys.argv[1:]
+    print(json.dumps(measure(volume, start, int(count[0]) if count else 40)))

@@ -1,0 +1,115 @@
+"""From figures to the table in docs/performance.md, between two markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .measuring import Figures
+
+BEGIN, END = "<!-- benchmarks begin -->", "<!-- benchmarks end -->"
+COMMAND = "make benchmark"
+
+
+def render(results: dict[str, Figures], machine: Figures, date: str) -> str:
+    """Markdown: what was measured, on what, by which command."""
+    where = ", ".join(f"{key} {value}" for key, value in machine.items())
+    lines = [
+        f"Measured {date} by `{COMMAND}`, without a GPU: {where}.",
+        "",
+        "| | measured | budget | kept |",
+        "|---|---|---|---|",
+        *(row for name, figures in results.items() for row in _ROWS[name.split()[0]](figures)),
+        "",
+        *_ratios(results),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def insert(page: Path, text: str) -> None:
+    """Replace what stands between the markers of a page; ValueError where they are missing."""
+    content = page.read_text(encoding="utf-8")
+    before, begin, rest = content.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no markers {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+
+
+def _row(what: str, measured: str, budget: float | None = None, value: float = 0.0, unit: str = "s") -> str:
+    if budget is None:
+        return f"| {what} | {measured} | | |"
+    return f"| {what} | {measured} | {budget:g} {unit} | {'yes' if value <= budget else '**no**'} |"
+
+
+def _memory(what: str, megabytes: float) -> str:
+    return _row(f"{what}: peak memory", f"{megabytes / 1000:.2f} GB", 3, megabytes / 1000, "GB")
+
+
+def _clicks(figures: Figures) -> list[str]:
+    is_head = figures["volume"] == "head"
+    grid = "x".join(str(n) for n in reversed(figures["shape"]))
+    origin = "the networks' contour" if figures["start"] == "networks" else "nothing"
+    what = f"click, {'1 mm head' if is_head else 'CT'} {grid}, from {origin}"
+    click = figures["click_s"]
+    budget = 0.3 if is_head else None
+    return [
+        _row(f"{what}: p95 of {click['count']}", _seconds(click["p95"]), budget, click["p95"]),
+        _row(f"{what}: first click", _seconds(click["first"]), budget, click["first"]),
+        _row(f"{what}: median; undo", f"{_seconds(click['p50'])}; {_seconds(figures['undo_s'])}"),
+        _memory(what, figures["peak_memory_mb"]),
+    ]
+
+
+def _ensemble(figures: Figures) -> list[str]:
+    members = figures["members"]
+    what = f"{members} members, 240x240x155, {figures['backend']} {figures['precision']}"
+    predict = figures["predict_s"]
+    budget = 10.0 if figures["precision"] == "auto" else None
+    return [
+        _row(f"{what}: median of {predict['count']}", _seconds(predict["p50"]), budget, predict["p50"]),
+        _row(f"{what}: loading in the background", _seconds(figures["warm_up_s"])),
+        _memory(what, figures["peak_memory_mb"]),
+    ]
+
+
+def _rtstruct(figures: Figures) -> list[str]:
+    write = figures["write_s"]
+    what = f"RTSTRUCT of {figures['volume_ml']:.0f} ml, 155 slices of 1 mm"
+    return [_row(f"{what}: largest of {write['count']}", _seconds(write["max"]), 2, write["max"])]
+
+
+def _app_start(figures: Figures) -> list[str]:
+    drawn, answers = figures["first_image_s"], figures["answers_s"]
+    return [
+        _row("app start -> first image, sample case: median", _seconds(drawn["p50"]), 5, drawn["p50"]),
+        _row("of that, until the panel answers", _seconds(answers["p50"])),
+    ]
+
+
+_ROWS: dict[str, Any] = {
+    "clicks": _clicks,
+    "ensemble": _ensemble,
+    "rtstruct": _rtstruct,
+    "app_start": _app_start,
+}
+
+
+def _ratios(results: dict[str, Figures]) -> list[str]:
+    """What stays true on a faster machine: each way of running the ensemble against the first one."""
+    runs = [figures for name, figures in results.items() if name.startswith("ensemble")]
+    if len(runs) < 2:
+        return []
+    first = runs[0]
+    told = [
+        f"{r['members']} members in {r['backend']} {r['precision']} take "
+        f"{r['predict_s']['p50'] / first['predict_s']['p50']:.1f} times as long"
+        for r in runs[1:]
+    ]
+    return [
+        f"Against {first['members']} members in {first['backend']} {first['precision']}: {'; '.join(told)}."
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
