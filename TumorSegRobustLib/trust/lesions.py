@@ -29,9 +29,10 @@ def find_lesions(mask: np.ndarray, geometry: Geometry, minimum_ml: float = 0.0) 
     import cc3d
 
     box = bounding_box(mask)
-    labels, count = cc3d.connected_components(mask[box], connectivity=26, return_N=True)
+    part = mask[box].astype(np.uint8)  # a copy: cc3d takes no read-only mask, and a contour on show is one
+    labels, count = cc3d.connected_components(part, connectivity=26, return_N=True)
     statistics = cc3d.statistics(labels)
-    start = np.array([part.start for part in box], dtype=np.float64)
+    start = np.array([side.start for side in box], dtype=np.float64)
     lesions = []
     for label in range(1, count + 1):
         volume_ml = float(statistics["voxel_counts"][label]) * geometry.voxel_ml
