@@ -52,7 +52,7 @@ class ToyAssessment:
     interval: tuple[float, float] = (0.78, 0.93)
     reasons: tuple[str, ...] = ("the members disagree at the back of the tumour",)
     shift: dict[str, Any] = field(
-        default_factory=lambda: {"score": 0.4, "level": "low", "factors": ["thick slices"]}
+        default_factory=lambda: {"score": 0.4, "level": "low", "factors": [{"text": "slices of 6 mm"}]}
     )
     lesions: tuple[dict[str, Any], ...] = ()
 

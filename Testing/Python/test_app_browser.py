@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -58,9 +59,10 @@ def address(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Itera
                 log.seek(0)
                 pytest.fail(f"The panel did not start:\n{log.read()[-3000:]}")
         finally:
-            server.terminate()
-            server.wait(20)
+            server.send_signal(signal.SIGINT)
+            ended = server.wait(30)
             log.close()
+    assert ended == 0, "Ctrl-C is the usual way to end the panel, not an error"
 
 
 @pytest.fixture
@@ -155,16 +157,22 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.fill("#reviewer", "A. Clinician")
     page.click("#accept")
     page.wait_for_selector("text=Accepted by A. Clinician")
+    take("5-accepted")
     page.fill("#roi-name", "GTVp_test")
     page.fill("#folder", str(tmp_path / "plan"))
     page.click("#export-rtstruct:not([disabled])")
     status_becomes(page, r"Written: .*RTSTRUCT.*\.dcm")
-    take("5-exported")
     (written,) = (tmp_path / "plan").glob("*.dcm")
     assert_structure_set(written, "GTVp_test")
     with page.expect_download() as download:
         page.click("#download")
     assert_structure_set(Path(download.value.path()), "GTVp_test")
+
+    # A reloaded page is where it was, without the token in its address.
+    page.reload()
+    page.wait_for_selector("text=Accepted by A. Clinician")
+    assert millilitres(page) == grown
+    until(page, lambda: cyan_pixels(page) > 100)
 
     # Nothing left this computer, and nothing broke in the page.
     outside = [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]

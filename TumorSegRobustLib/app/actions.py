@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trame_server import Server
 
     from TumorSegRobustLib.app.viewer import Viewer
-    from TumorSegRobustLib.workflow import Tool, Workflow
+    from TumorSegRobustLib.workflow import State, Tool, Workflow
 
 _PATIENCE_S = 60.0  # for an RTSTRUCT on its way to the browser
 
@@ -100,7 +100,6 @@ class Actions:
             bool(state.overlay_shown),
             opacity=float(state.overlay_opacity) / 100,
             percentile=(low, max(high, low + 0.5)),
-            kind=str(state.overlay_kind),
         )
 
     # View
@@ -157,11 +156,16 @@ class Actions:
         return folder
 
     async def _until_idle(self) -> None:
-        done = asyncio.Event()
-        disconnect = self._workflow.changed.connect(lambda state: state.phase != "running" and done.set())
+        idle = asyncio.Event()
+
+        def look(state: State) -> None:
+            if state.phase != "running":
+                idle.set()
+
+        disconnect = self._workflow.changed.connect(look)
         try:
-            if self._workflow.state.phase == "running":
-                await asyncio.wait_for(done.wait(), _PATIENCE_S)
+            look(self._workflow.state)
+            await asyncio.wait_for(idle.wait(), _PATIENCE_S)
         finally:
             disconnect()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from trame_slicer.views import SliceView
-from vtkmodules.vtkCommonCore import vtkCommand
 
 from TumorSegRobustLib.scene import lps_of
 
@@ -33,9 +32,9 @@ class ClickTool:
         self._tags = {
             event: view.interactor().AddObserver(event, handler, _FIRST)
             for event, handler in (
-                (vtkCommand.LeftButtonPressEvent, self._press),
-                (vtkCommand.LeftButtonDoubleClickEvent, self._press),
-                (vtkCommand.LeftButtonReleaseEvent, self._release),
+                ("LeftButtonPressEvent", self._press),
+                ("LeftButtonDoubleClickEvent", self._press),
+                ("LeftButtonReleaseEvent", self._release),
             )
         }
 
@@ -73,5 +72,4 @@ class ClickTool:
         return bool(interactor.GetControlKey() or interactor.GetShiftKey() or interactor.GetAltKey())
 
     def _keep_from_slicer(self, event: str) -> None:
-        tag = self._tags[vtkCommand.GetEventIdFromString(event)]
-        self._view.interactor().GetCommand(tag).AbortFlagOn()
+        self._view.interactor().GetCommand(self._tags[event]).AbortFlagOn()

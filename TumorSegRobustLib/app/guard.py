@@ -36,27 +36,27 @@ class Guard:
 
     def protect(self, app: web.Application) -> None:
         """Stand before everything that the application serves; call it before the application starts."""
-        app.middlewares.append(self.middleware)
 
-    @property
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            cookie = f"tumorsegrobust_{_port_of(request)}"  # cookies do not tell ports apart, names do
-            in_address = self._is_token(request.query.get("token", ""))
-            if not _is_ours(request) or not (in_address or self._is_token(request.cookies.get(cookie, ""))):
-                return web.Response(status=403, text=_REFUSED)
-            try:
-                response = await handler(request)
-            except web.HTTPException as answer:  # a redirect to the page itself, say
-                _harden(answer)
-                raise
-            _harden(response)
-            if in_address and not response.prepared:
-                response.set_cookie(cookie, self._token, httponly=True, samesite="Strict", path="/")
-            return response
+            return await self._answer(request, handler)
 
-        return check
+        app.middlewares.append(check)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        cookie = f"tumorsegrobust_{_port_of(request)}"  # cookies do not tell ports apart, names do
+        in_address = self._is_token(request.query.get("token", ""))
+        if not _is_ours(request) or not (in_address or self._is_token(request.cookies.get(cookie, ""))):
+            return web.Response(status=403, text=_REFUSED)
+        try:
+            response = await handler(request)
+        except web.HTTPException as answer:  # a redirect to the page itself, say
+            _harden(answer)
+            raise
+        _harden(response)
+        if in_address and not response.prepared:
+            response.set_cookie(cookie, self._token, httponly=True, samesite="Strict", path="/")
+        return response
 
     def _is_token(self, offered: str) -> bool:
         return secrets.compare_digest(offered.encode(), self._token.encode())

@@ -81,7 +81,6 @@ class Panel:
                 "overlay_shown": False,
                 "overlay_opacity": 60,
                 "overlay_percentile": [50, 99],
-                "overlay_kind": "entropy",
                 "window": [0, 1],
                 "window_range": [0, 1],
                 "layout": FOUR_UP,
@@ -96,7 +95,7 @@ class Panel:
         server, actions = self._server, self._actions
         server.trigger("key")(actions.key)
         server.trigger("download_rtstruct")(actions.download_rtstruct)
-        server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile", "overlay_kind")(
+        server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile")(
             lambda **_: actions.show_overlay()
         )
         server.state.change("window")(lambda **_: actions.set_window())
@@ -123,7 +122,7 @@ class Panel:
         with self._server.state as state:
             state.changing = False
             state.panel = describe(self._workflow)
-            state.folder = str(Path.home() / "TumorSegRobust" / _file_name(image.name or "scan"))
+            state.folder = f"~/TumorSegRobust/{_file_name(image.name or 'scan')}"
             low, high = (float(value) for value in np.percentile(image.voxels[::2, ::2, ::2], (0, 99.95)))
             state.window_range = [low, high if high > low else low + 1]
             self._watch_window()
@@ -137,6 +136,7 @@ class Panel:
         if self._window_tag is not None:
             self._window_tag[0].RemoveObserver(self._window_tag[1])
         volume = self.viewer.binding.volume
+        assert volume is not None
         display = volume.GetDisplayNode()
         self._window_tag = (display, display.AddObserver("ModifiedEvent", self._on_window))
         self._on_window()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from trame.app import get_server
 
 from TumorSegRobustLib.app.guard import Guard, new_token
 from TumorSegRobustLib.app.panel import Panel
+from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def serve(
     images: scans named by the user; the first is opened. port: None or 0 for a free one. token: by default a
     fresh random one. workflow: one that dispatches to the running asyncio loop, made here by default.
     on_ready: called with the address (token included) once it answers; by default the address is printed.
+    Raises UnusableInput when the port is taken.
     """
+    _check_port(port or 0)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(
             _serve(
@@ -59,7 +63,11 @@ async def _serve(
     on_ready: Callable[[str], None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
-    flow = workflow or Workflow(dispatch=loop.call_soon_threadsafe)
+
+    def dispatch(call: Callable[[], None]) -> None:
+        loop.call_soon_threadsafe(call)
+
+    flow = workflow or Workflow(dispatch=dispatch)
     # trame reads the command line of the process by itself, and ours is not meant for it.
     os.environ["TRAME_ARGS"] = f"--host {HOST}"
     server = get_server("TumorSegRobust", client_type="vue3")
@@ -83,6 +91,7 @@ async def _serve(
 
 async def _run(server: Server, port: int) -> None:
     await server.start(
+        thread=True,  # leaves Ctrl-C to asyncio, which ends `serve` in good order
         port=port,
         host=HOST,
         open_browser=False,
@@ -90,6 +99,18 @@ async def _run(server: Server, port: int) -> None:
         timeout=0,  # a closed page may be opened again; Ctrl-C ends the program
         exec_mode="coroutine",
     )
+
+
+def _check_port(port: int) -> None:
+    """Ask before Slicer is started, which takes seconds."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise UnusableInput(
+                f"Port {port} cannot be used ({error.strerror}); choose another, or none"
+            ) from error
 
 
 def _announce(address: str) -> None:

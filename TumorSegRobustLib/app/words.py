@@ -91,11 +91,11 @@ def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
         "dice": "" if state.predicted_dice is None else f"{state.predicted_dice:.2f}",
         "interval": "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
         "shift": str(shift.get("level", "")),
-        "factors": _factors(shift, state.reasons),
+        "factors": factors_of(shift, state.reasons),
     }
 
 
-def _factors(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
+def factors_of(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
     """In what the scan differs from those the models know, unless a reason says so already."""
     texts = [str(factor["text"]) for factor in shift.get("factors", ())]
     return [_sentence(text) for text in texts if not any(text in reason for reason in reasons)]

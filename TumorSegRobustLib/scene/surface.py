@@ -60,8 +60,8 @@ def _surface(mask: NDArray, box: tuple[slice, slice, slice], geometry: Geometry)
     place.SetInputConnection(edges.GetOutputPort())
     smooth = vtk.vtkSmoothPolyDataFilter()  # a windowed sinc would ring on islands of a few voxels
     smooth.SetInputConnection(place.GetOutputPort())
-    smooth.SetNumberOfIterations(20)
-    smooth.SetRelaxationFactor(0.15)
+    smooth.SetNumberOfIterations(8)
+    smooth.SetRelaxationFactor(0.1)
     smooth.FeatureEdgeSmoothingOff()
     normals = vtk.vtkPolyDataNormals()
     normals.SetInputConnection(smooth.GetOutputPort())
@@ -73,7 +73,7 @@ def _surface(mask: NDArray, box: tuple[slice, slice, slice], geometry: Geometry)
 
 def _soften(mask: NDArray) -> NDArray[np.float32]:
     """Three passes of the binomial kernel 1-2-1 along each axis, kept on the mask's side of one half."""
-    soft = mask.astype(np.float32)
+    soft: NDArray = mask.astype(np.float32)
     for _ in range(3):
         for axis in range(3):
             soft = (2 * soft + np.roll(soft, 1, axis) + np.roll(soft, -1, axis)) / 4

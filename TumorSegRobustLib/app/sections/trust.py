@@ -31,11 +31,6 @@ def trust() -> None:
         with html.Ul(v_if="panel.trust.reasons.length || panel.trust.factors.length", classes="reasons"):
             html.Li("{{ reason }}", v_for="reason in panel.trust.reasons", key="reason")
             html.Li("{{ factor }}", v_for="factor in panel.trust.factors", key="factor", classes="factor")
-        html.Div(
-            "No network has looked at this scan: the contour is yours alone.",
-            v_if="!panel.trust.level",
-            classes="hint",
-        )
         _overlay()
 
 
