@@ -12,8 +12,8 @@ from .shift import Shift
 LEVELS = ("accept", "review", "reject")
 
 # Not calibrated: chosen so that a doubtful contour is looked at. A package's `triage` overrides each of them.
-# On 51 real scans (two early members) they accepted 11 with a mean Dice of .84 (worst .71), rejected 10 with a
-# mean of .21 (best .42) and sent 30 to review.
+# On 51 real scans (two early members) they accepted 11 with a mean Dice of .84 (worst .71), rejected 10 with
+# a mean of .21 (best .42) and sent 30 to review.
 DEFAULT_TRIAGE: Mapping[str, Any] = {
     "accept_dice": 0.85,  # predicted Dice from which nothing speaks against the contour
     "reject_dice": 0.5,  # below it correcting costs more than starting from nothing
