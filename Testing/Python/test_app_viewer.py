@@ -282,6 +282,13 @@ def test_uncertainty_follows_the_clicks(reviewed: Viewer, workflow: Workflow) ->
     assert np.array_equal(volume_to_image(reviewed.binding.overlay).voxels, values)
 
 
+def test_a_contour_from_nothing_covers_nothing(workflow: Workflow, viewer: Viewer) -> None:
+    workflow.open_image(head.a_head())
+    viewer.binding.show_overlay(True)
+    workflow.start_empty()
+    assert coloured_pixels(picture(view_of(viewer, "Axial"))) == 0
+
+
 def test_surface_holds_the_tumour_only(reviewed: Viewer) -> None:
     bounds = np.array(reviewed.binding.surface.GetPolyData().GetBounds()).reshape(3, 2)
     x, y, z = head.TUMOUR_MM

@@ -122,7 +122,8 @@ class Viewer:
         if mask is not None and self._new_review:
             self._new_review = False
             self.binding.show_surface()
-            self.look_at_tumour()
+            if not self.look_at_tumour():
+                self._crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.NoCrosshair)
             return
         if self._later is None:
             self.binding.show_surface()

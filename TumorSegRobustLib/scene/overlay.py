@@ -15,7 +15,7 @@ from TumorSegRobustLib.scene.volumes import image_to_volume
 def overlay_volume(
     scene: vtkMRMLScene, image: Image, low: float, high: float, node: vtkMRMLScalarVolumeNode | None = None
 ) -> vtkMRMLScalarVolumeNode:
-    """A volume node that shows values from low to high in the uncertainty colours, transparent below low.
+    """A volume node that shows values from low to high in the uncertainty colours, transparent up to low.
 
     A window of no width (a map that is flat there) is widened a little. The node is hidden from editors:
     it is a picture over the scan, and no list of scans should offer it.
@@ -50,5 +50,6 @@ def set_overlay_window(node: vtkMRMLScalarVolumeNode, low: float, high: float) -
     display.AutoWindowLevelOff()
     display.SetWindowLevelMinMax(float(low), float(high))
     display.AutoThresholdOff()
-    display.SetThreshold(float(low), 1e30)
+    # Just above low, so that a place as certain as the rest, of which there are many alike, stays uncovered.
+    display.SetThreshold(float(low + 0.001 * (high - low)), 1e30)
     display.ApplyThresholdOn()

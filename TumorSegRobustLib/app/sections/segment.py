@@ -16,7 +16,7 @@ def segment(workflow: Workflow) -> None:
         "segment",
         shown="!!panel.scan.name || panel.running",
         done="panel.has_contour",
-        inline="panel.has_contour && !panel.running",
+        inline="panel.has_contour && !panel.running && !panel.can.resume",
     ):
         with html.Div(v_if="panel.running", classes="running"):
             with html.Div(classes="row running-line"):
