@@ -117,6 +117,23 @@ class TestTorch:
         assert passes == [True, False]
 
 
+    def test_bf16_stays_near_the_reference(self, package, volume):
+        rough = TorchBackend(package, package.members[0], "cpu", "bf16").run(volume)
+        exact = TorchBackend(package, package.members[0], "cpu", "f32").run(volume)
+        assert rough.dtype == np.float32
+        assert 0 < np.abs(rough - exact).max() < 0.1
+
+    @pytest.mark.parametrize("precision", ["f32", "f16"])
+    def test_a_gpu_agrees_with_the_cpu(self, package, volume, precision):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA GPU on this machine")
+        found = TorchBackend(package, package.members[0], "cuda", precision).run(volume)
+        expected = TorchBackend(package, package.members[0], "cpu", "f32").run(volume)
+        np.testing.assert_allclose(found, expected, atol=1e-3 if precision == "f32" else 0.05)
+
+
 class TestOpenVino:
     def test_the_logits_agree_with_pytorch_for_any_size(self, package):
         backends = [OpenVinoBackend(package, package.members[0], "f32"),

@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from TumorSegRobustLib.errors import Cancelled
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.inference import Prediction
+from TumorSegRobustLib.progress import Progress
 from TumorSegRobustLib.trust import (
     Evidence,
     Quality,
@@ -218,6 +220,11 @@ class TestAssess:
         assert (result.predicted_dice, result.interval, result.calibrated) == (0.9, (0.6, 0.95), True)
         assert result.level == "review"
         assert len(result.reasons) == 2
+
+    def test_it_can_be_cancelled(self):
+        progress = Progress(lambda *_: progress.cancel())
+        with pytest.raises(Cancelled):
+            assess(a_prediction((20, 20, 20, 8)), a_scan(), progress)
 
     def test_it_is_ready_for_json(self):
         prediction = a_prediction((20, 20, 20, 8), (20, 20, 20, 8))

@@ -95,7 +95,7 @@ class Ensemble:
 
     def _predict(self, image: Image | Mapping[str, Image], progress: Progress) -> Prediction:
         clock = _Clock()
-        channels, notices = match_channels(self.package, image)
+        channels, notices = self._worker.call(partial(match_channels, self.package, image), progress)
         geometry = next(one for one in channels if one is not None).geometry
         self._refuse_if_too_large(geometry)
         calibration = self.package.calibration
@@ -113,9 +113,8 @@ class Ensemble:
             names.append(backend.name)
             with clock.stage("prepare"):
                 if member.spacing_mm not in inputs:
-                    inputs[member.spacing_mm] = network_input(
-                        channels, member.spacing_mm, self.package.preprocessing
-                    )
+                    task = partial(network_input, channels, member.spacing_mm, self.package.preprocessing)
+                    inputs[member.spacing_mm] = self._worker.call(task, progress)
                 given = inputs[member.spacing_mm]
             with clock.stage("networks"):
                 logits = self._run(backend, member, given, part.part(0.1, 0.85), notices, geometry)

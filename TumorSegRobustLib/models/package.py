@@ -45,7 +45,14 @@ class Member:
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """What `configs/package.json` says, checked. No code in the folder is imported or run."""
+    """What `configs/package.json` says, checked. No code in the folder is imported or run.
+
+    calibration: `temperature` and `bias` of the averaged logits, `threshold` of the contour, `brain_gate` and
+    `brain_gate_margin` (the tumour's logit is at most the second output's plus the margin),
+    `min_component_ml` (smaller components are removed), `quality` (table from agreement to Dice).
+    triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint: `modality` and the [low, high] of image features
+    in training. files: sha256 by path.
+    """
 
     folder: Path
     id: str

@@ -9,6 +9,7 @@ import numpy as np
 
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.inference import Prediction, bounding_box
+from TumorSegRobustLib.progress import Progress
 
 from .agreement import expected_dice, pairwise_dice
 from .lesions import Lesion, find_lesions
@@ -67,15 +68,21 @@ class Assessment:
         }
 
 
-def assess(prediction: Prediction, image: Image) -> Assessment:
-    """Judge a prediction on the scan it was made from (first channel). Thresholds come with the package."""
+def assess(prediction: Prediction, image: Image, progress: Progress | None = None) -> Assessment:
+    """Judge a prediction on the scan it was made from (first channel). Thresholds come with the package.
+
+    Raises Cancelled when `progress` is cancelled.
+    """
+    progress = progress or Progress()
     limits = {**DEFAULT_TRIAGE, **prediction.triage}
     mask = prediction.mask
-    maps = uncertainty_maps(prediction.probability, prediction.members)
+    maps = uncertainty_maps(prediction.probability, prediction.members, progress.part(0.0, 0.6))
+    progress.report(0.6, "Comparing the models")
     pairs = pairwise_dice(prediction.members, prediction.threshold)
     agreement = float(np.mean(pairs)) if pairs else None
     lesions = find_lesions(mask, prediction.geometry, float(limits["min_lesion_ml"]))
     volume_ml = prediction.volume_ml
+    progress.report(0.8, "Comparing with the training scans")
     shift = measure_shift(image, prediction.fingerprint)
     doubt = _doubt(maps.entropy, prediction, mask, float(limits["band_mm"]))
     quality = _quality(prediction, mask, agreement)
@@ -91,6 +98,7 @@ def assess(prediction: Prediction, image: Image) -> Assessment:
         ),
         limits,
     )
+    progress.report(1.0, "Assessed")
     return Assessment(
         entropy=maps.entropy,
         mutual_information=maps.mutual_information,

@@ -12,6 +12,8 @@ from functools import cache
 
 import numpy as np
 
+from TumorSegRobustLib.progress import Progress
+
 _SMALLEST = 1e-12  # entropy below is 4e-11 bits
 
 
@@ -32,15 +34,19 @@ def binary_entropy(probability: np.ndarray) -> np.ndarray:
     return np.where(bits < 1e-9, 0.0, bits).astype(np.float32)
 
 
-def uncertainty_maps(probability: np.ndarray, members: np.ndarray) -> UncertaintyMaps:
+def uncertainty_maps(
+    probability: np.ndarray, members: np.ndarray, progress: Progress | None = None
+) -> UncertaintyMaps:
     """Maps from the ensemble's probability (k, j, i) and the members' (m, k, j, i) float16.
 
     Mutual information compares the members with their plain mean, which makes it 0 for equal members and
     never negative. Works slice by slice: nothing but the results has the scan's size.
     """
     maps = UncertaintyMaps(*(np.empty(probability.shape, dtype=np.float32) for _ in range(3)))
+    progress = progress or Progress()
     table = _entropy_of_half()
     for k, published in enumerate(probability):
+        progress.report(k / len(probability), "Measuring doubt")
         plane = np.ascontiguousarray(members[:, k], dtype=np.float16)
         values = plane.astype(np.float32)
         maps.entropy[k] = _fast_entropy(published)
