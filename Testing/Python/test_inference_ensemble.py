@@ -74,6 +74,15 @@ def test_openvino_agrees_with_pytorch(prediction, package, head):
     assert np.ptp(reference.probability) > 0.05
 
 
+def test_doing_without_openvino_is_said(package, head, monkeypatch):
+    monkeypatch.setattr("TumorSegRobustLib.inference.devices.importlib.util.find_spec", lambda name: None)
+    ensemble = Ensemble(package, device="cpu")
+    monkeypatch.undo()
+    prediction = ensemble.predict(head)
+    assert prediction.backend == "torch"
+    assert prediction.notices == ("OpenVINO is not installed: PyTorch computes, several times slower.",)
+
+
 def test_bf16_stays_near_the_reference(prediction, package, head):
     rough = Ensemble(package, device="cpu", backend="openvino", precision="bf16").predict(head)
     assert np.abs(rough.probability - prediction.probability).max() < 0.05
@@ -103,7 +112,7 @@ def test_constant_members_give_the_exact_probability(tmp_path, head):
         answers=[(1.0, 5.0), (4.0, -2.0)],
         calibration={"temperature": 2.0, "brain_gate": True, "threshold": 0.3},
     )
-    prediction = Ensemble(package, device="cpu").predict(head)
+    prediction = Ensemble(package, device="cpu", backend="torch").predict(head)
     # The second member's brain output lowers its 4 to -2: mean (1 - 2) / 2 = -0.5, / 2 = -0.25.
     np.testing.assert_allclose(prediction.probability, 1 / (1 + np.exp(0.25)), rtol=1e-5)
     np.testing.assert_allclose(prediction.members[0], 1 / (1 + np.exp(-0.5)), atol=5e-4)
@@ -209,33 +218,33 @@ def two(tmp_path_factory) -> ModelPackage:
 
 class TestChannels:
     def test_an_optional_channel_may_lack_and_that_is_said(self, two, head):
-        prediction = Ensemble(two, device="cpu").predict(head)
+        prediction = Ensemble(two, device="cpu", backend="torch").predict(head)
         assert prediction.notices == ("Without T1c: the model was trained to do without it.",)
 
     def test_a_second_channel_changes_the_answer(self, two, head):
-        alone = Ensemble(two, device="cpu").predict({"flair": head})
-        both = Ensemble(two, device="cpu").predict({"flair": head, "T1C": a_head(seed=5)})
+        alone = Ensemble(two, device="cpu", backend="torch").predict({"flair": head})
+        both = Ensemble(two, device="cpu", backend="torch").predict({"flair": head, "T1C": a_head(seed=5)})
         assert both.notices == ()
         assert np.abs(alone.probability - both.probability).max() > 1e-3
 
     def test_a_channel_on_another_grid_is_resampled_with_a_notice(self, two, head):
         other = a_head((16, 30, 30), (3.5, 3.5, 5.0))
-        prediction = Ensemble(two, device="cpu").predict({"FLAIR": head, "T1c": other})
+        prediction = Ensemble(two, device="cpu", backend="torch").predict({"FLAIR": head, "T1c": other})
         assert prediction.geometry == head.geometry
         assert "T1c" in prediction.notices[0]
         assert "resampled" in prediction.notices[0]
 
     def test_a_required_channel_is_asked_for_by_name(self, two, head):
         with pytest.raises(UnusableInput, match="needs the channel FLAIR"):
-            Ensemble(two, device="cpu").predict({"T1c": head})
+            Ensemble(two, device="cpu", backend="torch").predict({"T1c": head})
 
     def test_an_unknown_channel_is_named(self, two, head):
         with pytest.raises(UnusableInput, match="no channel 'PET'; it takes FLAIR, T1c"):
-            Ensemble(two, device="cpu").predict({"FLAIR": head, "PET": head})
+            Ensemble(two, device="cpu", backend="torch").predict({"FLAIR": head, "PET": head})
 
     def test_no_scan_at_all_is_refused(self, two):
         with pytest.raises(UnusableInput, match="No scan was given"):
-            Ensemble(two, device="cpu").predict({})
+            Ensemble(two, device="cpu", backend="torch").predict({})
 
 
 def test_damaged_weights_are_refused_even_when_the_conversion_is_cached(tmp_path, head):

@@ -128,6 +128,8 @@ class Ensemble:
             )
         notices += [self._backend_notices[m.name] for m in members if m.name in self._backend_notices]
         notices += [removed] if removed else []
+        if self._may_fall_back and self.device == "cpu" and self._backend == "torch":
+            notices.append("OpenVINO is not installed: PyTorch computes, several times slower.")
         progress.report(1.0, "Done")
         return Prediction(
             geometry=geometry,
