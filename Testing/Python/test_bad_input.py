@@ -222,7 +222,7 @@ CASES: list[Case] = [
     (
         "first channel twice",
         lambda b: b.segment(b.scan, "--channel", f"flair={b.scan}"),
-        r"--channel flair=.*: the channel flair is IMAGE itself; give each channel once",
+        r"--channel flair=.*: the channel FLAIR is IMAGE itself; give each channel once",
     ),
     # DICOM
     (
@@ -304,7 +304,7 @@ CASES: list[Case] = [
     (
         "results of another grid",
         lambda b: b.refine(b.good_clicks(), "--from", results_of_another_grid(b)),
-        r".*lies on another grid than scan\.nii\.gz: open the scan it was made of",
+        r".*lies on another grid than the scan: open the scan it is of",
     ),
     # models and devices
     (

@@ -311,7 +311,7 @@ main()
         os.kill(process.pid, kind)
         _, errors = process.communicate(timeout=30)
         took = time.monotonic() - began
-    assert process.returncode == 3
+    assert process.returncode == 3, errors
     assert errors == "tumorsegrobust: Cancelled; nothing was written.\n"
     assert files_below(tmp_path) == set()
     assert took < 3  # the budget of 1 s is of a quiet machine

@@ -23,7 +23,7 @@ def workflow_for(job: Job, places: Places) -> Iterator[Workflow]:
     """A workflow whose commands return when they are done, tell their progress, and stop with the job."""
     from ..workflow import Workflow
 
-    workflow = Workflow(work_folder=places.work, background=False)
+    workflow = Workflow(work_folder=places.work, background=False, known_as=places.known_as)
 
     def tell(state: State) -> None:
         if state.progress is not None:

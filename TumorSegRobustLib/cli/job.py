@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 from ..errors import Cancelled
@@ -16,12 +16,12 @@ Result = TypeVar("Result")
 CANCEL_GRACE_S = 0.7
 """How long cancelled work may take to stop by itself before it is left behind. Budget: 1 s in all."""
 
-_left_behind: list[threading.Thread] = []
+_left_behind: list[threading.Event] = []
 
 
 def unstopped_work() -> bool:
     """True when cancelled work is still busy; the process must then end without waiting for it."""
-    return any(thread.is_alive() for thread in _left_behind)
+    return not all(done.is_set() for done in _left_behind)
 
 
 class Job:
@@ -69,16 +69,17 @@ def run_job(title: str, work: Callable[[Job], Result]) -> Result:
     with _bar(title) as show:
         job = Job(show)
         outcome = _Outcome[Result]()
-        thread = threading.Thread(target=outcome.of, args=(work, job), name=title, daemon=True)
-        thread.start()
+        threading.Thread(target=outcome.of, args=(work, job), name=title, daemon=True).start()
         try:
-            while thread.is_alive():
-                thread.join(0.2)
+            # Not Thread.join: interrupted, it takes a running thread for finished (Python up to 3.12).
+            while not outcome.done.wait(0.2):
+                pass
         except KeyboardInterrupt:
+            _left_behind.append(outcome.done)
             job.cancel()
-            thread.join(CANCEL_GRACE_S)
-            if thread.is_alive():
-                _left_behind.append(thread)
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C ends only the waiting
+                outcome.done.wait(CANCEL_GRACE_S)
+            if not outcome.done.is_set():
                 job.leave_behind()
                 raise Cancelled("Cancelled; nothing was written.") from None
         return outcome.get()
@@ -94,12 +95,15 @@ class _Outcome(Generic[Result]):
     def __init__(self) -> None:
         self._result: Result | None = None
         self._error: BaseException | None = None
+        self.done = threading.Event()
 
     def of(self, work: Callable[[Job], Result], job: Job) -> None:
         try:
             self._result = work(job)
         except BaseException as error:
             self._error = error
+        finally:
+            self.done.set()
 
     def get(self) -> Result:
         if self._error is not None:

@@ -21,10 +21,15 @@ _NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 @dataclass(frozen=True)
 class Places:
-    """Where a command writes: `results` is handed over at the end, `work` is thrown away."""
+    """Where a command writes: `results` becomes `out` at the end, `work` is thrown away."""
 
     results: Path
     work: Path
+    out: Path
+
+    def known_as(self, path: Path) -> Path:
+        """Where a file of the results will lie for the user."""
+        return self.out.absolute() / path.relative_to(self.results)
 
 
 @contextmanager
@@ -32,12 +37,12 @@ def results_folder(out: Path, job: Job, stale: Collection[str] = ()) -> Iterator
     """Hidden places to write to; at the end the results move to `out`, after an error nothing is left.
 
     Files of the same names in an existing `out` are replaced, those that match a pattern of `stale` are
-    removed (they would belong to an earlier run), others stay. Raises `UnusableInput`: before any work is done when
-    `out` cannot be a folder of ours, and when the disk fills up.
+    removed (they would belong to an earlier run), others stay. Raises `UnusableInput`: before any work is
+    done when `out` cannot be a folder of ours, and when the disk fills up.
     """
     created = _create(out)
     staging = _staging(out, created)
-    places = Places(staging / "results", staging / "work")
+    places = Places(staging / "results", staging / "work", out)
 
     def tidy_up() -> None:
         shutil.rmtree(staging, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -79,7 +80,9 @@ def run(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
     words = [word for word in arguments if word != "--debug"]
-    # Libraries like to warn on stderr, which belongs to our own line.
+    # Libraries like to warn and to log on stderr, which belongs to our own line.
+    if not debug and not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())
     with warnings.catch_warnings():
         if not debug:
             warnings.simplefilter("ignore")

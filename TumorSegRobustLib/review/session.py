@@ -232,9 +232,13 @@ class ReviewSession:
         record = self._journal.append("accept", data)
         self._acceptance = Acceptance(name.strip(), comment, record.time)
 
-    def exported(self, path: Path, kind: str) -> None:
-        """Note that the contour of now was written to `path` as `kind` ("rtstruct", "nifti", ...)."""
-        data = {"file": str(path), "kind": kind, "file_sha256": events.file_fingerprint(Path(path))}
+    def exported(self, path: Path, kind: str, known_as: Path | None = None) -> None:
+        """Note that the contour of now was written to `path` as `kind` ("rtstruct", "nifti", ...).
+
+        `known_as`: where the file will lie, if it is to be moved.
+        """
+        data = {"file": str(known_as or path), "kind": kind}
+        data["file_sha256"] = events.file_fingerprint(Path(path))
         data["mask_sha256"] = events.mask_fingerprint(self._mask)
         self._journal.append("export", data)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,9 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
     return Proposal(document, maps, "results", volumes[saving.PROBABILITY])
 
 
-def save(case: Case, review: Review, folder: Path, progress: Progress) -> str:
+def save(
+    case: Case, review: Review, folder: Path, progress: Progress, known_as: Callable[[Path], Path]
+) -> str:
     """The files of `segment`, and those of `refine` once there was anything to review."""
     mask, geometry = review.session.mask, case.image.geometry
     entropy, _, _ = review.uncertainty.show("entropy", (0, 100))
@@ -101,17 +103,20 @@ def save(case: Case, review: Review, folder: Path, progress: Progress) -> str:
         review.session.copy_to if touched else None,
     )
     saved = saving.save_bundle(bundle, folder, lambda fraction: progress.report(fraction, "Saving."))
-    review.session.exported(saved / saving.SEGMENTATION, "nifti")
+    written = saved / saving.SEGMENTATION
+    review.session.exported(written, "nifti", known_as(written))
     return f"Written: {saved}"
 
 
-def export_rtstruct(rooms: Rooms, case: Case, review: Review, path: Path, name: str) -> str:
+def export_rtstruct(
+    rooms: Rooms, case: Case, review: Review, path: Path, name: str, known_as: Callable[[Path], Path]
+) -> str:
     """Write RTSTRUCT to `path`, or into a new file in the folder `path`; returns what to tell of it."""
     assert case.series is not None
     out = path / f"RTSTRUCT_{case.digest}_{datetime.now():%Y%m%d_%H%M%S}.dcm" if path.is_dir() else path
     mask = case.image.with_voxels(review.session.mask)
     notices = rooms.write_rtstruct(mask, case.series, out, name, review.algorithm, review.provenance)
-    review.session.exported(out, "rtstruct")
+    review.session.exported(out, "rtstruct", known_as(out))
     return " ".join([f"Written: {out}", *notices])
 
 

@@ -53,11 +53,14 @@ class Workflow:
         background: bool = True,
         ensemble_factory: EnsembleFactory | None = None,
         rooms: Rooms | None = None,
+        known_as: Callable[[Path], Path] = Path,
     ) -> None:
         """work_folder: where journals are kept, by default the platform's folder for application data.
-        ensemble_factory(package id or None, device) -> ensemble; rooms: stand-ins for the other rooms."""
+        ensemble_factory(package id or None, device) -> ensemble; rooms: stand-ins for the other rooms.
+        known_as: what the journal calls a file that is written to a path and then moved by the caller."""
         self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
         self._rooms = rooms or Rooms()
+        self._known_as = known_as
         self._networks = Networks(ensemble_factory or self._rooms.make_ensemble)
         self._desk = Desk(lambda: (self._runner.running, self._runner.edits))
         self._runner = Runner(dispatch, background, self._desk.update)
@@ -261,14 +264,18 @@ class Workflow:
         out = Path(path).expanduser()
 
         def work(case: Case, review: Review, _: Progress) -> str:
-            return steps.export_rtstruct(self._rooms, case, review, out, name)
+            return steps.export_rtstruct(self._rooms, case, review, out, name, self._known_as)
 
         self._finish("export", "Writing RTSTRUCT.", work)
 
     def save(self, folder: str | Path) -> None:
         """Write the files of `tumorsegrobust segment`, and those of `refine` once there was a review."""
         out = Path(folder).expanduser()
-        self._finish("save", "Saving.", lambda case, review, p: steps.save(case, review, out, p))
+
+        def work(case: Case, review: Review, progress: Progress) -> str:
+            return steps.save(case, review, out, progress, self._known_as)
+
+        self._finish("save", "Saving.", work)
 
     def wait(self, timeout: float | None = None, pump: Call | None = None) -> bool:
         """Until every command is done and its result has arrived; False after `timeout` seconds.
