@@ -1,4 +1,7 @@
-"""TumorSegRobust: tumour contours with an honest statement of how far to trust them. Research software, not a medical device."""
+"""TumorSegRobust: tumour contours with an honest statement of how far to trust them.
+
+Research software, not a medical device.
+"""
 
 from .version import __version__
 

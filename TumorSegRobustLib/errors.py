@@ -1,4 +1,4 @@
-"""The two ways in which work ends early, told apart because the command line answers them with different exit codes."""
+"""The two ways in which work ends early; the command line answers each with an exit code of its own."""
 
 
 class UnusableInput(ValueError):

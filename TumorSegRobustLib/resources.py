@@ -8,7 +8,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resource(*parts: str) -> Path:
-    """`Resources/<parts>`: inside the wheel, or beside the package in a checkout and in a Slicer installation."""
+    """`Resources/<parts>`: in the wheel, or beside the package in a checkout and in a Slicer installation."""
     inside = _PACKAGE / "Resources"
     root = inside if inside.is_dir() else _PACKAGE.parent / "Resources"
     return root.joinpath(*parts)
