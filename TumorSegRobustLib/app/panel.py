@@ -11,13 +11,12 @@ import numpy as np
 from slicer import vtkMRMLVolumeDisplayNode
 from trame_slicer import module as trame_slicer_module
 from trame_slicer.core import LayoutManager, SlicerApp
-from trame_slicer.rca_view import register_rca_factories
 from vtkmodules.vtkCommonCore import vtkObject
 
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.page import FAVICON, build_page
 from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
-from TumorSegRobustLib.app.viewports import over_slice_view, over_solid_view
+from TumorSegRobustLib.app.viewports import view_factories
 from TumorSegRobustLib.app.words import describe, package_item
 
 if TYPE_CHECKING:
@@ -37,9 +36,8 @@ class Panel:
         server.enable_module(trame_slicer_module)
         with _quiet():
             app = SlicerApp()
-            register_rca_factories(
-                app.view_manager, server, slice_view_ui_f=over_slice_view, three_d_view_ui_f=over_solid_view
-            )
+            for factory in view_factories(server):
+                app.view_manager.register_factory(factory)
             self._layouts = LayoutManager(app.scene, app.view_manager, server)
             self._layouts.register_layout_dict(layouts())
         self._layouts.set_layout(FOUR_UP)
