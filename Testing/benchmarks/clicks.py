@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from time import process_time
 
 from .measuring import Figures, clock, peak_memory_mb, spread, two_cores
 
@@ -35,6 +36,7 @@ def measure(volume: str, start: str, count: int) -> Figures:
         with clock(begin):
             workflow.segment() if start == "networks" else workflow.start_empty()
             _settle(workflow)
+        began_cpu_s = process_time()
         for voxel, include in clicks:
             position = image.geometry.position_of(voxel)
             with clock(seconds):
@@ -42,6 +44,7 @@ def measure(volume: str, start: str, count: int) -> Figures:
                 _settle(workflow)
             if workflow.mask is None or bool(workflow.mask[voxel]) != include:
                 raise RuntimeError(f"The click at {voxel} was not honoured.")
+        cpu_s = (process_time() - began_cpu_s) / count
         with clock(undo):
             workflow.undo()
             _settle(workflow)
@@ -51,6 +54,7 @@ def measure(volume: str, start: str, count: int) -> Figures:
         "start": start,
         "shape": list(image.geometry.shape),
         "click_s": spread(seconds),
+        "click_cpu_s": round(cpu_s, 4),
         "undo_s": round(undo[0], 4),
         "begin_s": round(begin[0], 3),
         "peak_memory_mb": round(peak_memory_mb()),
