@@ -39,18 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--clicks", type=int, default=10)
     parser.add_argument("--only", default="", help="comma-separated beginnings of case names")
+    parser.add_argument(
+        "--empty", default="sarcoma,iso", help="beginnings of the cases also clicked from nothing"
+    )
     options = parser.parse_args(arguments)
     wanted = tuple(name for name in options.only.split(",") if name)
     names = [p.parent.name for p in sorted(options.data.glob("*/mask.nii.gz"))]
     names = [name for name in names if not wanted or name.startswith(wanted)]
     ensemble = Ensemble(find_package(options.model))
-    cases = [_measured(options.data, name, ensemble, options.clicks) for name in names]
+    cases = [_measured(options.data, name, ensemble, options.clicks, options.empty) for name in names]
     cases = [case for case in cases if case]
     options.out.with_suffix(".json").write_text(json.dumps(cases, indent=1), encoding="utf-8")
     options.out.write_text(report(cases, ensemble.package.id, ensemble.package.version), encoding="utf-8")
 
 
-def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int) -> Case | None:
+def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str) -> Case | None:
     brain = (data / name / "flair.nii.gz").exists()
     scans = [data / name / "flair.nii.gz"] if brain else sorted(data.glob(f"{name}/[!m]*.nii.gz"))
     if name.startswith("native-02"):
@@ -61,7 +64,9 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int) -> Case | 
         "case": name,
         "site": name.rsplit("-", 1)[0] if brain else "sarcoma-" + name.rsplit("-", 1)[1],
     }
-    starts: dict[str, np.ndarray | None] = {"empty": None}
+    starts: dict[str, np.ndarray | None] = {}
+    if name.startswith(tuple(part for part in empty.split(",") if part)):
+        starts["empty"] = None
     if brain:
         prediction = ensemble.predict(image)
         trust = assess(prediction, image)
