@@ -76,7 +76,7 @@ class ToyEnsemble:
         return Prediction(GEOMETRY, probability, members, package, "cpu", "toy", {"predict": 0.1}, 10.0)
 
 
-def assess(prediction: Prediction, image: Image) -> ToyAssessment:
+def assess(prediction: Prediction, image: Image, progress: Progress) -> ToyAssessment:
     p = np.clip(prediction.probability, 1e-6, 1 - 1e-6)
     entropy = (-p * np.log(p) - (1 - p) * np.log(1 - p)).astype(np.float32)
     return ToyAssessment(entropy, entropy / 2, entropy / 3, entropy, prediction.volume_ml)

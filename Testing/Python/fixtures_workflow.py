@@ -137,7 +137,7 @@ def a_desk(folder: Path, gated: bool = False, level: str = "review", **options: 
 
     rooms = Rooms(
         make_ensemble=lambda *_: networks,
-        assess=lambda prediction, _: judge(prediction, level),
+        assess=lambda prediction, *_: judge(prediction, level),
         write_rtstruct=write,
         list_packages=list,
     )

@@ -237,7 +237,7 @@ class ReviewSession:
 
         `known_as`: where the file will lie, if it is to be moved.
         """
-        data = {"file": str(known_as or path), "kind": kind}
+        data: dict[str, str | None] = {"file": str(known_as or path), "kind": kind}
         data["file_sha256"] = events.file_fingerprint(Path(path))
         data["mask_sha256"] = events.mask_fingerprint(self._mask)
         self._journal.append("export", data)

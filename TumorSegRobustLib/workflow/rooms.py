@@ -61,10 +61,10 @@ def make_ensemble(id_or_folder: str | None, device: str) -> EnsembleLike:
     return Ensemble(find_package(id_or_folder), device=device)
 
 
-def assess(prediction: Prediction, image: Image) -> Assessment:
+def assess(prediction: Prediction, image: Image, progress: Progress) -> Assessment:
     from ..trust import assess as of_trust
 
-    return of_trust(prediction, image)
+    return of_trust(prediction, image, progress)
 
 
 def start_session(
@@ -111,7 +111,7 @@ class Rooms:
     list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble
-    assess: Callable[[Prediction, Image], Assessment] = assess
+    assess: Callable[[Prediction, Image, Progress], Assessment] = assess
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
     write_rtstruct: Callable[[Image, DicomSeries, Path, str, str, str], Sequence[str]] = write_rtstruct

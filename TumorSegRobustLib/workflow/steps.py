@@ -47,7 +47,7 @@ def segment(rooms: Rooms, networks: Networks, case: Case, folder: Path, progress
     prediction = networks.predict(case, progress.part(0.0, 0.9))
     progress.report(0.9, "Judging how far to trust the contour.")
     judged = time.perf_counter()
-    assessment = rooms.assess(prediction, case.image)
+    assessment = rooms.assess(prediction, case.image, progress.part(0.9, 0.97))
     now = time.perf_counter()
     seconds = {"open": case.seconds, "assess": now - judged, "total": case.seconds + now - began}
     progress.report(0.97, "Beginning the review.")
