@@ -207,7 +207,7 @@ def test_acceptance_is_possible_whatever_the_triage_says(tmp_path: Path, level: 
 
 def test_acceptance_needs_a_name(desk: Desk) -> None:
     desk.segmented()
-    with pytest.raises(UnusableInput, match="Give the name"):
+    with pytest.raises(UnusableInput, match="needs the name of the person"):
         desk.workflow.accept("  ")
     assert desk.state.phase == "review"
 

@@ -10,10 +10,11 @@ from ..progress import Progress
 from . import steps
 from .case import Case
 from .desk import Desk
-from .journals import Unfinished, default_work_folder, unfinished_reviews
+from .doing import Doing
+from .journals import Unfinished, default_work_folder
 from .networks import Networks
 from .proposal import Proposal
-from .reviewing import Change, Review
+from .reviewing import Review
 from .rooms import EnsembleFactory, Rooms
 from .running import Runner
 from .state import TOOLS, State, Tool
@@ -66,6 +67,7 @@ class Workflow:
         self._runner = Runner(dispatch, background, self._desk.update)
         self.changed, self.contour_changed = self._desk.changed, self._desk.contour_changed
         self.image_changed, self.assessment_changed = self._desk.image_changed, self._desk.assessment_changed
+        self._do = Doing(self._desk, self._runner, self.work_folder, self._warm_up)
         self._desk.update()
 
     # What there is to see
@@ -167,11 +169,13 @@ class Workflow:
     def open(self, path: str | Path, channel: str | None = None) -> None:
         """A volume file or a folder with one DICOM series; with `channel`, one more channel of the scan."""
         chosen = Path(path).expanduser()
-        self._open(lambda case, progress: steps.open_scan(self._rooms, chosen, channel or "", case, progress))
+        self._do.open(
+            lambda case, progress: steps.open_scan(self._rooms, chosen, channel or "", case, progress)
+        )
 
     def open_image(self, image: Image, series: DicomSeries | None = None, channel: str | None = None) -> None:
         """A volume that the host has read already, and the DICOM series it came from."""
-        self._open(lambda case, _: steps.open_image(image, series, channel or "", case))
+        self._do.open(lambda case, _: steps.open_image(image, series, channel or "", case))
 
     def open_sample(self) -> None:
         """The generated head that ships with the program."""
@@ -185,7 +189,7 @@ class Workflow:
         def work(case: Case, progress: Progress) -> Review:
             return steps.segment(self._rooms, self._networks, case, self.work_folder, progress)
 
-        self._begin("segment", "Segmenting.", work)
+        self._do.begin("segment", "Segmenting.", work)
 
     def start_empty(self) -> None:
         """Begin from nothing: where the networks are wrong, a few clicks do better than a wrong proposal."""
@@ -194,7 +198,7 @@ class Workflow:
             nothing = Proposal.of_nothing(case.image.geometry.shape)
             return steps.begin(self._rooms, case, nothing, self.work_folder)
 
-        self._begin("start_empty", "Starting from nothing.", work)
+        self._do.begin("start_empty", "Starting from nothing.", work)
 
     def start_from(self, folder: str | Path) -> None:
         """Begin from the results that `save` (or `tumorsegrobust segment`) wrote into `folder`."""
@@ -203,16 +207,18 @@ class Workflow:
             earlier = steps.earlier_results(Path(folder).expanduser(), case.image)
             return steps.begin(self._rooms, case, earlier, self.work_folder)
 
-        self._begin("start_empty", "Opening the results.", work)
+        self._do.begin("start_empty", "Opening the results.", work)
 
     def resume(self, journal: str | Path) -> None:
         """Continue an unfinished review (see `resumable`) where it stopped."""
         path = Path(journal).expanduser()
-        self._begin("start_empty", "Continuing the review.", lambda c, _: steps.resume(self._rooms, c, path))
+        self._do.begin(
+            "start_empty", "Continuing the review.", lambda c, _: steps.resume(self._rooms, c, path)
+        )
 
     def cancel(self) -> None:
         """Stop the long command; the phase before comes back and nothing is written."""
-        if self._allowed("cancel"):
+        if self._do.allowed("cancel"):
             self._runner.cancel()
 
     # Correcting
@@ -220,7 +226,7 @@ class Workflow:
     def click(self, position_mm: Sequence[float], include: bool | None = None) -> None:
         """`position_mm`: LPS. Without `include` the tool in hand decides. Clicks are done in order."""
         image = self.image
-        if not self._allowed("click") or image is None:
+        if not self._do.allowed("click") or image is None:
             return
         if include is None and self.state.tool == "none":
             self._runner.refuse("Choose Include or Exclude first, then click.")
@@ -232,32 +238,24 @@ class Workflow:
             self._runner.refuse("That point lies outside the scan: click inside it.")
             return
         click = Click((x, y, z), self.state.tool == "include" if include is None else bool(include))
-        self._edit("The click", lambda review: review.click(click))
+        self._do.edit("click", "The click.", lambda review: review.click(click))
 
     def paint(self, mask: NDArray) -> None:
         """Take a contour edited by hand: bool (k, j, i), the whole volume."""
-        if self._allowed("paint"):
-            painted = mask.astype(bool)  # a copy, since the host may go on painting
-            self._edit("Painting", lambda review: review.paint(painted))
+        painted = mask.astype(bool)  # a copy, since the host may go on painting
+        self._do.edit("paint", "Painting.", lambda review: review.paint(painted))
 
     def undo(self) -> None:
-        if self._allowed("undo"):
-            self._edit("Undo", lambda review: review.undo())
+        self._do.edit("undo", "Undo.", lambda review: review.undo())
 
     def redo(self) -> None:
-        if self._allowed("redo"):
-            self._edit("Redo", lambda review: review.redo())
+        self._do.edit("redo", "Redo.", lambda review: review.redo())
 
     # Finishing
 
     def accept(self, name: str, comment: str = "") -> None:
         """Record who accepted the contour. Possible whatever the triage says: nothing is forced."""
-        if not self._allowed("accept"):
-            return
-        if not name.strip():
-            self._runner.refuse("Give the name of the person who accepts the contour.")
-            return
-        self._edit("Accepting", lambda review: review.accept(name.strip(), comment.strip()))
+        self._do.edit("accept", "Accepting.", lambda review: review.accept(name.strip(), comment.strip()))
 
     def export_rtstruct(self, path: str | Path, name: str = "GTVp") -> None:
         """Write the contour as RTSTRUCT to `path`, or into the folder `path`."""
@@ -266,7 +264,7 @@ class Workflow:
         def work(case: Case, review: Review, _: Progress) -> str:
             return steps.export_rtstruct(self._rooms, case, review, out, name, self._known_as)
 
-        self._finish("export", "Writing RTSTRUCT.", work)
+        self._do.finish("export", "Writing RTSTRUCT.", work)
 
     def save(self, folder: str | Path) -> None:
         """Write the files of `tumorsegrobust segment`, and those of `refine` once there was a review."""
@@ -275,7 +273,7 @@ class Workflow:
         def work(case: Case, review: Review, progress: Progress) -> str:
             return steps.save(case, review, out, progress, self._known_as)
 
-        self._finish("save", "Saving.", work)
+        self._do.finish("save", "Saving.", work)
 
     def wait(self, timeout: float | None = None, pump: Call | None = None) -> bool:
         """Until every command is done and its result has arrived; False after `timeout` seconds.
@@ -294,53 +292,6 @@ class Workflow:
         self._networks.wait(_PATIENCE_S)  # a thread still inside torch at exit would abort the program
         if self.session is not None:
             self.session.close()
-
-    # How it is done
-
-    def _allowed(self, command: str) -> bool:
-        why = self.state.why_not.get(command)
-        if why is not None:
-            self._runner.refuse(why)
-        return why is None
-
-    def _open(self, read: Callable[[Case | None, Progress], Case]) -> None:
-        if not self._allowed("open"):
-            return
-        before = self._desk.case
-
-        def work(progress: Progress) -> tuple[Case, tuple[Unfinished, ...]]:
-            case = read(before, progress)
-            progress.check()
-            return case, unfinished_reviews(self.work_folder, case.digest)
-
-        def show(opened: tuple[Case, tuple[Unfinished, ...]]) -> None:
-            self._desk.show_case(*opened)
-            self._warm_up()
-
-        self._runner.long("Opening the scan.", work, show)
-
-    def _begin(self, command: str, label: str, work: Callable[[Case, Progress], Review]) -> None:
-        case = self._desk.case
-        if self._allowed(command) and case is not None:
-            self._runner.long(
-                label,
-                lambda progress: (work(case, progress), unfinished_reviews(self.work_folder, case.digest)),
-                lambda begun: self._desk.show_review(*begun),
-            )
-
-    def _edit(self, doing: str, work: Callable[[Review], Change]) -> None:
-        review = self._desk.review
-        if review is not None:
-            self._runner.edit(doing, lambda: work(review), lambda c: self._desk.show_change(review, c))
-
-    def _finish(self, command: str, label: str, work: Callable[[Case, Review, Progress], str]) -> None:
-        case, review = self._desk.case, self._desk.review
-        if self._allowed(command) and case is not None and review is not None:
-            self._runner.long(
-                label,
-                lambda progress: work(case, review, progress),
-                lambda written: self._desk.update(message=written),
-            )
 
     def _warm_up(self) -> None:
         if self._runner.background and self._desk.case is not None:
