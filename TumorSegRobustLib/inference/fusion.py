@@ -17,6 +17,9 @@ from TumorSegRobustLib.progress import Progress
 
 _LIMIT = 30.0  # logits beyond this give 0 or 1 in float32 and would overflow exp
 
+# Below it a float16 is subnormal, and numpy's conversion ten times slower: most of a scan lies there.
+_SMALLEST_HALF = np.float32(2.0**-14)
+
 
 def tumour_logits(logits: np.ndarray, calibration: Mapping[str, Any]) -> np.ndarray:
     """The first output, lowered where the second (the brain) says "not brain" if `brain_gate` is on.
@@ -61,7 +64,9 @@ class Fusion:
             plane = np.tensordot(row[used], turned[used], axes=1)
             plane = along_j @ plane @ along_i.T
             self._sum[k] += np.float32(weight) * plane
-            kept[k] = sigmoid(plane / self._temperature + self._bias)
+            probability = sigmoid(plane / self._temperature + self._bias)
+            probability[probability < _SMALLEST_HALF] = 0.0
+            kept[k] = probability
             if k % 16 == 0:
                 progress.check()
         self._weight += weight
