@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.image import Image, write_image
+from TumorSegRobustLib.image import write_image
 from TumorSegRobustLib.review import ReviewSession, replay_journal, verify_journal
 from TumorSegRobustLib.review.journal import Journal, read_journal
 
@@ -120,8 +120,12 @@ def test_two_sessions_on_one_journal_are_refused_also_across_processes(tmp_path)
     session = a_review(tmp_path, image)
     with pytest.raises(UnusableInput, match="in use by another review session"):
         ReviewSession.resume(image, session.journal_path)
-    script = f"from TumorSegRobustLib.review.journal import Journal; Journal.open(__import__('pathlib').Path({str(session.journal_path)!r}))"
-    other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=_environment())
+    script = (
+        "import pathlib, sys\nfrom TumorSegRobustLib.review.journal import Journal\n"
+        "Journal.open(pathlib.Path(sys.argv[1]))\n"
+    )
+    words = [sys.executable, "-c", script, str(session.journal_path)]
+    other = subprocess.run(words, capture_output=True, text=True, env=_environment())
     assert "in use by another review session" in other.stderr
 
     session.close()
@@ -186,7 +190,7 @@ def test_on_a_full_disk_the_click_is_not_acknowledged_and_nothing_changes(tmp_pa
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) + 100, limits[1]))
     try:
         with pytest.raises(
-            UnusableInput, match="cannot be written .*; the last step was not done"
+            UnusableInput, match=r"cannot be written .*; the last step was not done"
         ) as refusal:
             session.click(at(image, (8, 12, 25), include=False))
     finally:
@@ -230,7 +234,8 @@ import sys, numpy as np
 from pathlib import Path
 from TumorSegRobustLib.image import read_image
 from TumorSegRobustLib.review import Click, ReviewSession
-image = read_image(sys.argv[1]); journal = Path(sys.argv[2]); generator = np.random.default_rng(int(sys.argv[3]))
+image = read_image(sys.argv[1]); journal = Path(sys.argv[2])
+generator = np.random.default_rng(int(sys.argv[3]))
 session = ReviewSession.resume(image, journal) if journal.exists() else ReviewSession.start(
     image, journal, probability=np.full(image.geometry.shape, 0.3, np.float32))
 print(0, flush=True)
