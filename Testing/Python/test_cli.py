@@ -273,6 +273,17 @@ def test_an_unexpected_error_is_one_line_and_exit_code_1(
     assert "in broken" in loud.err
 
 
+def test_ctrl_c_between_two_steps_is_a_cancel_too(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("TumorSegRobustLib.models.list_packages", interrupted)
+    cancelled = Answer(program.CANCELLED, "", "tumorsegrobust: Cancelled; nothing was written.\n")
+    assert call(capfd, "models", "list") == cancelled
+
+
 def test_the_reader_of_stdout_may_leave_early(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

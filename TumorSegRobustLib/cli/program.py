@@ -29,6 +29,7 @@ from .job import unstopped_work
 
 NAME = "tumorsegrobust"
 DONE, OUR_FAULT, UNUSABLE, CANCELLED = 0, 1, 2, 3
+_INTERRUPTED = 128 + signal.SIGINT  # what newer typers make of Ctrl-C; older ones raise Abort
 
 program = typer.Typer(
     name=NAME,
@@ -88,6 +89,8 @@ def run(arguments: Sequence[str]) -> int:
             warnings.simplefilter("ignore")
         try:
             code = typer.main.get_command(program).main(words, prog_name=NAME, standalone_mode=False)
+            if code == _INTERRUPTED:
+                raise KeyboardInterrupt
             return code if isinstance(code, int) else DONE
         except UnusableInput as error:
             return _end(UNUSABLE, str(error))
