@@ -24,6 +24,12 @@ def test_grids_are_those_that_the_budgets_name() -> None:
     assert volumes.CT.shape[::-1] == (512, 512, 200)
 
 
+def test_a_volume_made_in_another_process_is_the_same() -> None:
+    again = volumes.made_elsewhere("head")
+    assert again.geometry == volumes.HEAD
+    np.testing.assert_array_equal(again.voxels, volumes.head().voxels)
+
+
 def test_clicks_go_by_turns_inside_the_tumour_and_just_outside() -> None:
     mask = volumes.tumour(SMALL, (0.0, 0.0, 0.0), 20.0)
     clicks = volumes.places(mask, 10)

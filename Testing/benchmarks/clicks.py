@@ -22,7 +22,7 @@ def measure(volume: str, start: str, count: int) -> Figures:
 
     from . import volumes
 
-    image = volumes.head() if volume == "head" else volumes.ct()
+    image = volumes.made_elsewhere(volume)
     centre, radius = ((35.0, -25.0, 15.0), 24.0) if volume == "head" else ((60.0, 0.0, 20.0), 28.0)
     clicks = volumes.places(volumes.tumour(image.geometry, centre, radius), count)
     seconds: list[float] = []

@@ -27,7 +27,7 @@ def measure(backend: str, precision: str, members: int, runs: int) -> Figures:
         repeated = islice(cycle(package.members), members)
         numbered = tuple(replace(m, name=f"{m.name}-{n}") for n, m in enumerate(repeated))
         package = replace(package, members=numbered)
-    image = volumes.head()
+    image = volumes.made_elsewhere("head")
     ensemble = Ensemble(package, device="cpu", backend=backend, precision=precision)
     estimate_mb = ensemble.estimate_memory_mb(image.geometry)
     warm: list[float] = []

@@ -53,7 +53,11 @@ def _clicks(figures: Figures) -> list[str]:
     what = f"click, {'1 mm head' if is_head else 'CT'} {grid}, from {origin}"
     click = figures["click_s"]
     budget = 0.3 if is_head else None
+    begun = []
+    if figures["start"] == "networks":
+        begun = [_row(f"Segment -> contour and how far to trust it, {grid}", _seconds(figures["begin_s"]))]
     return [
+        *begun,
         _row(f"{what}: p95 of {click['count']}", _seconds(click["p95"]), budget, click["p95"]),
         _row(f"{what}: first click", _seconds(click["first"]), budget, click["first"]),
         _row(
