@@ -63,6 +63,25 @@ def stage1(
     _run("Training.", work, config, out, as_json)
 
 
+@train.command(epilog=example("train package brain-mr.yaml --runs runs --out brain-mr"))
+def package(
+    config: Config,
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="One folder for each member, written by train stage1.")
+    ],
+    out: Out,
+    as_json: Json = False,
+) -> None:
+    """Make a package of finished trainings: weights, configuration, seeds, hashes and model card."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.packaging import main
+
+        return main(config, runs, out)
+
+    _run("Writing the package.", work, config, out, as_json)
+
+
 def _run(
     title: str, work: Callable[[Progress], dict[str, Any]], config: Path, out: Path, as_json: bool
 ) -> None:
