@@ -67,7 +67,7 @@ def stage1(
 def package(
     config: Config,
     runs: Annotated[
-        Path, typer.Option("--runs", metavar="DIR", help="One folder for each member, written by train stage1.")
+        Path, typer.Option("--runs", metavar="DIR", help="A folder for each member, written by train stage1.")
     ],
     out: Out,
     as_json: Json = False,
