@@ -99,6 +99,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/progress.py
   TumorSegRobustLib/resources.py
   TumorSegRobustLib/review/__init__.py
+  TumorSegRobustLib/review/appearance.py
   TumorSegRobustLib/review/belief.py
   TumorSegRobustLib/review/chain.py
   TumorSegRobustLib/review/click.py
@@ -110,6 +111,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/journal.py
   TumorSegRobustLib/review/levels.py
   TumorSegRobustLib/review/lock.py
+  TumorSegRobustLib/review/neighbourhood.py
+  TumorSegRobustLib/review/paths.py
   TumorSegRobustLib/review/prior.py
   TumorSegRobustLib/review/refiner.py
   TumorSegRobustLib/review/replay.py
@@ -157,6 +160,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/case.py
   TumorSegRobustLib/workflow/describing.py
   TumorSegRobustLib/workflow/desk.py
+  TumorSegRobustLib/workflow/doing.py
   TumorSegRobustLib/workflow/journals.py
   TumorSegRobustLib/workflow/messages.py
   TumorSegRobustLib/workflow/networks.py
@@ -182,9 +186,9 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/configs/metadata.json
   Resources/Models/brain-mr/configs/package.json
   Resources/Models/brain-mr/docs/README.md
+  Resources/Models/brain-mr/models/a.safetensors
   Resources/Models/brain-mr/models/b.safetensors
   Resources/Models/brain-mr/models/c.safetensors
-  Resources/Models/brain-mr/models/craw.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
