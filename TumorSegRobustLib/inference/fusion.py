@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from TumorSegRobustLib.image import Geometry
-from TumorSegRobustLib.models.separable import axes_between, axis_positions, linear_weights, turn
+from TumorSegRobustLib.models.separable import axes_between, axis_positions, linear_taps, turn
 from TumorSegRobustLib.progress import Progress
 
 _LIMIT = 30.0  # logits beyond this give 0 or 1 in float32 and would overflow exp
@@ -38,6 +38,10 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-np.clip(logits, -_LIMIT, _LIMIT)))
 
 
+def _between(below: np.ndarray, above: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    return below + fraction * (above - below)
+
+
 class Fusion:
     """Sums the members' logits on the scan's grid and keeps each member's probability (float16)."""
 
@@ -56,13 +60,14 @@ class Fusion:
         turned = np.ascontiguousarray(turn(logits, order, flip), dtype=np.float32)
         positions = axis_positions(grid, self._geometry)
         along_k, along_j, along_i = (
-            linear_weights(size, where) for size, where in zip(turned.shape, positions, strict=True)
+            linear_taps(size, where) for size, where in zip(turned.shape, positions, strict=True)
         )
         kept = self._members[self._count]
-        for k, row in enumerate(along_k):
-            used = np.flatnonzero(row)
-            plane = np.tensordot(row[used], turned[used], axes=1)
-            plane = along_j @ plane @ along_i.T
+        for k, (below, above, fraction) in enumerate(zip(*along_k, strict=True)):
+            # Two taps per axis, not a matrix: BLAS threads stall when another program holds a core.
+            plane = _between(turned[below], turned[above], fraction)
+            plane = _between(plane[along_j[0]], plane[along_j[1]], along_j[2][:, None])
+            plane = _between(plane[:, along_i[0]], plane[:, along_i[1]], along_i[2])
             self._sum[k] += np.float32(weight) * plane
             probability = sigmoid(plane / self._temperature + self._bias)
             probability[probability < _SMALLEST_HALF] = 0.0

@@ -18,17 +18,22 @@ _GAUSSIAN_REACH = 4.0  # standard deviations; what lies beyond weighs < 1e-4
 _PARALLEL = 3e-3  # largest deviation of the axes' cosines from 0 or 1
 
 
-def linear_weights(source_size: int, positions: np.ndarray) -> np.ndarray:
-    """Matrix (positions, source_size), float32, that interpolates linearly at `positions` (source voxels).
+def linear_taps(source_size: int, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(below, above, fraction): linear interpolation at `positions` is below + fraction * (above - below).
 
-    Positions outside the first and last voxel centre take the edge value.
+    Positions are in source voxels; those outside the first and last voxel centre take the edge value.
     """
     clamped = np.clip(np.asarray(positions, dtype=np.float64), 0.0, source_size - 1.0)
     below = np.minimum(np.floor(clamped).astype(int), max(source_size - 2, 0))
     above = np.minimum(below + 1, source_size - 1)
-    fraction = clamped - below
-    weights = np.zeros((len(clamped), source_size), dtype=np.float32)
-    rows = np.arange(len(clamped))
+    return below, above, (clamped - below).astype(np.float32)
+
+
+def linear_weights(source_size: int, positions: np.ndarray) -> np.ndarray:
+    """`linear_taps` as a matrix (positions, source_size), float32."""
+    below, above, fraction = linear_taps(source_size, positions)
+    weights = np.zeros((len(below), source_size), dtype=np.float32)
+    rows = np.arange(len(below))
     np.add.at(weights, (rows, below), 1.0 - fraction)
     np.add.at(weights, (rows, above), fraction)
     return weights
