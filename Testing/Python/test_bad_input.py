@@ -27,6 +27,8 @@ from fixtures_cli import (
 from fixtures_export import Grid, write_series
 from fixtures_inference import tiny_package
 
+from TumorSegRobustLib.models import Channel
+
 Words = list[object]
 Case = tuple[str, Callable[["Bench"], Words], str]
 
@@ -140,6 +142,11 @@ def broken_model(bench: Bench) -> Path:
     return folder
 
 
+def two_channels(bench: Bench) -> Path:
+    tiny_package(bench.file("two"), channels=(Channel("FLAIR"), Channel("T1c", required=False)))
+    return bench.file("two")
+
+
 def tampered_journal(bench: Bench) -> Path:
     assert run_quietly(bench.refine(bench.good_clicks())) == 0
     journal = bench.file("journal.jsonl")
@@ -223,6 +230,14 @@ CASES: list[Case] = [
         "first channel twice",
         lambda b: b.segment(b.scan, "--channel", f"flair={b.scan}"),
         r"--channel flair=.*: the channel FLAIR is IMAGE itself; give each channel once",
+    ),
+    (
+        "channel of another place",
+        lambda b: [
+            *("segment", b.scan, "--model", two_channels(b), "--out", b.out),
+            *("--channel", f"t1c={save(b.file('t1c.nii.gz'), head(), origin=(900, 0, 0))}"),
+        ],
+        r"T1c does not overlap scan\.nii\.gz: they are not of the same .*; register them first",
     ),
     # DICOM
     (
@@ -377,6 +392,27 @@ CASES: list[Case] = [
             b.file("rt.dcm"),
         ],
         r".*scan\.nii\.gz is a file; give the folder of the DICOM series",
+    ),
+    # the panel and the training
+    (
+        "no scan for the panel",
+        lambda b: ["app", b.file("gone.nii")],
+        r"gone\.nii: no such file or folder\. Give a",
+    ),
+    (
+        "no configuration",
+        lambda b: ["train", "synth", b.file("no.yaml"), "--out", b.out],
+        r"no\.yaml: no such file\. Give a configuration in YAML",
+    ),
+    (
+        "a configuration that is no YAML",
+        lambda b: ["train", "stage1", b.text("c.yaml", "a: [1"), "--out", b.out],
+        r"c\.yaml: is not YAML .*",
+    ),
+    (
+        "a setting that nobody knows",
+        lambda b: ["train", "synth", b.text("c.yaml", "steppes: 1"), "--out", b.out],
+        r"c\.yaml: unknown setting steppes; known are .*",
     ),
     # the line itself
     (
