@@ -112,7 +112,7 @@ def test_a_review_adds_its_clicks_and_its_journal(desk: Desk, tmp_path: Path) ->
 def test_volume_and_lesions_of_a_result_are_those_of_the_corrected_contour(
     desk: Desk, tmp_path: Path
 ) -> None:
-    desk.segmented().workflow.click(at(OTHER_KJI), True)
+    desk.segmented().workflow.paint(ball(TUMOUR_KJI) | ball(OTHER_KJI, 3.0))
     desk.workflow.save(tmp_path / "out")
     result = load(tmp_path / "out" / "result.json")
     assert result["volume_ml"] == pytest.approx(desk.state.volume_ml)
