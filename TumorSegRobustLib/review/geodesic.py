@@ -42,6 +42,10 @@ class GeodesicRefiner:
 
     first_reach_mm: float = 20.0
     """Reach of a click with no contour near it: the radius of a 33 ml ball, softened by `first_softness`."""
+    new_lesion_mm: float = 12.0
+    """An include click farther than this from the contour begins a lesion of its own, whose size that
+    contour says nothing about.
+    """
     reach_per_depth: float = 1.4
     """Reach of any other click, per mm between it and the contour."""
     least_reach_mm: float = 2.0
@@ -78,7 +82,7 @@ class GeodesicRefiner:
     most_voxels: int = 20_000
 
     name = "geodesic"
-    version = "1"
+    version = "2"
 
     @classmethod
     def recorded(cls, described: dict[str, Any]) -> GeodesicRefiner | None:
@@ -95,6 +99,8 @@ class GeodesicRefiner:
         """See `Refiner.refine`."""
         geometry, click = situation.image.geometry, situation.click
         depth = depth_mm(situation.levels, click, geometry, self.context_mm)
+        if click.include and depth is not None and depth > self.new_lesion_mm:
+            depth = None
         reach = self._reach(depth, geometry)
         influence = self._influence(depth, reach)
         around = Neighbourhood.around(
