@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures_workflow import OTHER_KJI, PATIENCE_S, TUMOUR_KJI, Desk, a_desk, a_scan, at, ball
+from fixtures_workflow import OTHER_KJI, PATIENCE_S, TUMOUR_KJI, Desk, Networks, a_desk, a_scan, at, ball
 
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
 from TumorSegRobustLib.workflow import Rooms, run_now
@@ -84,6 +84,27 @@ def test_a_cancelled_segmentation_may_be_begun_again(desk: Desk) -> None:
     assert desk.workflow.wait(PATIENCE_S)
     desk.networks.gate.set()
     assert desk.does(desk.workflow.segment).phase == "review"
+
+
+def test_opening_can_be_cancelled_and_leaves_the_scan_before(tmp_path: Path) -> None:
+    reading, gate = threading.Event(), threading.Event()
+
+    def slowly(_: Path):
+        reading.set()
+        gate.wait(PATIENCE_S)
+        return a_scan(seed=1), None
+
+    rooms = Rooms(read_scan=slowly, make_ensemble=lambda *_: Networks())
+    desk = a_desk(tmp_path, background=True, rooms=rooms)
+    before = desk.opened().workflow.image
+    desk.workflow.open(tmp_path)
+    assert reading.wait(PATIENCE_S)
+    desk.workflow.cancel()
+    gate.set()
+    assert desk.workflow.wait(PATIENCE_S)
+    assert desk.workflow.image is before
+    assert desk.state.message == "Cancelled. Nothing was changed."
+    desk.workflow.close()
 
 
 def test_cancel_with_nothing_running_is_refused_in_one_line(desk: Desk) -> None:
@@ -218,7 +239,10 @@ def test_segment_can_be_cancelled_while_the_networks_still_load(tmp_path: Path) 
     slow = a_desk(tmp_path, background=True, rooms=rooms)
     slow.opened()
     assert loading.wait(PATIENCE_S)
+    waiting = threading.Event()
+    slow.workflow.changed.connect(lambda s: s.message == "Loading the networks." and waiting.set())
     slow.workflow.segment()
+    assert waiting.wait(PATIENCE_S)
     slow.workflow.cancel()
     assert slow.workflow.wait(PATIENCE_S), "it must not wait for the networks"
     assert slow.state.message == "Cancelled. Nothing was changed."

@@ -190,6 +190,23 @@ def test_staged_files_that_cannot_be_moved_disappear(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["a.txt"]
 
 
+def test_a_folder_that_could_not_be_filled_has_no_result(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.segmented().workflow.save(tmp_path / "out")
+    move = saving.os.replace
+
+    def moves_no_volume(source: Path, target: Path) -> None:
+        if target == tmp_path / "out" / "uncertainty.nii.gz":
+            raise OSError(5, "Input/output error")
+        move(source, target)
+
+    monkeypatch.setattr(saving.os, "replace", moves_no_volume)
+    with pytest.raises(UnusableInput, match="Input/output error"):
+        desk.workflow.save(tmp_path / "out")
+    assert not (tmp_path / "out" / "result.json").exists(), "who finds one may trust the rest"
+
+
 # Starting from saved results
 
 
@@ -258,6 +275,13 @@ def test_segmenting_again_keeps_the_journal_of_the_review_before(desk: Desk) -> 
     assert [review.path for review in desk.workflow.resumable()] == [first]
     desk.workflow.resume(first)
     np.testing.assert_array_equal(desk.workflow.mask, corrected)
+
+
+def test_a_review_put_aside_gives_its_journal_free(desk: Desk) -> None:
+    before = desk.segmented().workflow.session
+    desk.workflow.segment()
+    with pytest.raises(UnusableInput, match="is closed"):
+        before.accept("Dr Ada")
 
 
 def test_an_unfinished_review_continues_after_a_crash(tmp_path: Path) -> None:
