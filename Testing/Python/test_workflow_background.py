@@ -232,7 +232,7 @@ def test_segment_can_be_cancelled_while_the_networks_still_load(tmp_path: Path) 
 
     def slowly(*_: object):
         loading.set()
-        gate.wait(PATIENCE_S)
+        gate.wait(2 * PATIENCE_S)
         return desk.networks
 
     rooms = Rooms(make_ensemble=slowly, list_packages=list)

@@ -40,7 +40,6 @@ class Doing:
 
         def work(progress: Progress) -> tuple[Case, tuple[Unfinished, ...]]:
             case = read(before, progress)
-            progress.check()
             return case, unfinished_reviews(self._work_folder, case.digest)
 
         def show(opened: tuple[Case, tuple[Unfinished, ...]]) -> None:
