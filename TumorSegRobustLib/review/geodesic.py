@@ -43,9 +43,13 @@ class GeodesicRefiner:
     first_reach_mm: float = 20.0
     """Reach of a click with no contour near it: the radius of a 33 ml ball, softened by `first_softness`."""
     new_lesion_mm: float = 12.0
-    """An include click farther than this from the contour begins a lesion of its own, whose size that
-    contour says nothing about.
+    """An include click farther than this from the contour begins a lesion of its own, whose size that contour
+    says nothing about, unless the image looks the same all the way there.
     """
+    alike_sd: float = 2.5
+    """Alike: within so many standard deviations of the click's own surroundings (`sample_mm`)."""
+    alike_share: float = 0.5
+    """Share of the way that must be alike."""
     reach_per_depth: float = 1.4
     """Reach of any other click, per mm between it and the contour."""
     least_reach_mm: float = 2.0
@@ -82,7 +86,7 @@ class GeodesicRefiner:
     most_voxels: int = 20_000
 
     name = "geodesic"
-    version = "2"
+    version = "3"
 
     @classmethod
     def recorded(cls, described: dict[str, Any]) -> GeodesicRefiner | None:
@@ -100,7 +104,7 @@ class GeodesicRefiner:
         geometry, click = situation.image.geometry, situation.click
         depth = depth_mm(situation.levels, click, geometry, self.context_mm)
         if click.include and depth is not None and depth > self.new_lesion_mm:
-            depth = None
+            depth = depth if self._same_lesion(situation, depth) else None
         reach = self._reach(depth, geometry)
         influence = self._influence(depth, reach)
         around = Neighbourhood.around(
@@ -127,6 +131,23 @@ class GeodesicRefiner:
         if depth is None:  # beyond this no look can outweigh the distance
             return reach * (1 + self.first_softness * (self.look + 0.5))
         return min(self.most_influence_mm, max(self.influence_per_reach * reach, self.least_influence_mm))
+
+    def _same_lesion(self, situation: Situation, depth: float) -> bool:
+        """Does most of the way from the click to the nearest contour look like the click's surroundings?"""
+        geometry, voxel = situation.image.geometry, situation.click.voxel
+        spacing = geometry.spacing_mm[::-1]
+        box = box_around(voxel, whole_voxels(1.05 * depth + max(spacing), geometry), geometry.shape)
+        image = situation.image.voxels[box]
+        centre = _inside(voxel, box)
+        distance = straight_distance(box_shape(box), centre, spacing)
+        own = image[distance <= max(self.sample_mm, 1.01 * min(spacing))].astype(np.float64)
+        spread = max(float(own.std()), 0.2 * float(image.std()))
+        reached = np.where(situation.levels[box] > 0, distance, np.inf)
+        end = np.array(np.unravel_index(int(reached.argmin()), reached.shape), dtype=float)
+        steps = np.linspace(0, 1, max(2, int(depth / min(spacing))))[:, None]
+        way = np.rint(np.array(centre) + steps * (end - np.array(centre))).astype(int)
+        values = image[tuple(way.T)].astype(np.float64)
+        return float(np.mean(np.abs(values - own.mean()) <= self.alike_sd * spread)) > self.alike_share
 
     def _place(self, situation: Situation, around: Neighbourhood, reach: float, fresh: bool) -> Field:
         """Log-odds by place alone, on the coarse grid."""
