@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,9 +51,12 @@ class Palette:
         return np.clip(odds, -most, most)[self.bin]
 
 
-def mixed(parts: list[NDArray[np.float64] | None], shares: list[float]) -> NDArray[np.float64] | None:
+def mixed(
+    parts: Sequence[NDArray[np.float64] | None], shares: Sequence[float] | None = None
+) -> NDArray[np.float64] | None:
     """Weighted mean of histograms; those that are None leave their share to the others."""
-    present = [(part, share) for part, share in zip(parts, shares, strict=True) if part is not None]
+    weights = shares if shares is not None else [1.0] * len(parts)
+    present = [(part, share) for part, share in zip(parts, weights, strict=True) if part is not None]
     if not present:
         return None
     return np.average([part for part, _ in present], axis=0, weights=[share for _, share in present])
