@@ -117,6 +117,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/refiner.py
   TumorSegRobustLib/review/replay.py
   TumorSegRobustLib/review/session.py
+  TumorSegRobustLib/review/settings.py
+  TumorSegRobustLib/review/site.py
   TumorSegRobustLib/review/verify.py
   TumorSegRobustLib/scene/__init__.py
   TumorSegRobustLib/scene/binding.py
