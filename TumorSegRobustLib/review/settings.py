@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class GeodesicSettings:
     """Lengths are mm, strengths log-odds.
 
-    Chosen on real scans (head MR of two hospitals, sarcomas in CT, T1 and PET; from nothing, from degraded truth
-    and from a network) as the middle of a flat optimum; none is per modality.
+    Chosen on real scans (head MR of two hospitals, sarcomas in CT, T1 and PET; from nothing, from degraded
+    truth and from a network) as the middle of a flat optimum; none is per modality.
     """
 
     first_reaches_mm: tuple[float, ...] = (8.0, 12.0, 18.0, 27.0, 40.0)
@@ -45,9 +45,9 @@ class GeodesicSettings:
     push: float = 3.0
     """Largest log-odds of a push."""
     hold: float = 2.0
-    """Largest log-odds with which the contour so far resists ..."""
+    """Largest log-odds with which the contour so far resists: as much deep inside or far outside it, ..."""
     hold_mm: float = 4.0
-    """... which fall to 1 at this distance from the contour."""
+    """... half of it at this distance from the contour, none on it."""
     edge_weight: float = 0.5
     edge_quantile: float = 0.7
     edge_most: float = 3.0
