@@ -42,6 +42,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/story.py
   TumorSegRobustLib/errors.py
   TumorSegRobustLib/evaluation/__init__.py
+  TumorSegRobustLib/evaluation/manifest.py
   TumorSegRobustLib/evaluation/metrics.py
   TumorSegRobustLib/evaluation/reader.py
   TumorSegRobustLib/export/__init__.py
@@ -137,6 +138,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/data.py
   TumorSegRobustLib/training/monitor.py
   TumorSegRobustLib/training/packaging.py
+  TumorSegRobustLib/training/real.py
   TumorSegRobustLib/training/sample_case.py
   TumorSegRobustLib/training/stage1.py
   TumorSegRobustLib/training/synth/__init__.py

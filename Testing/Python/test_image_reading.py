@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from fixtures_image import PIXDIM, QFORM_CODE, SFORM, SFORM_CODE, VALUES, patched, write
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.image import Geometry, read_image, read_mask
+from TumorSegRobustLib.image import Geometry, read_image, read_labels, read_mask
 
 Maker = Callable[[Path], Path]
 
@@ -181,3 +181,12 @@ def test_a_small_mask_in_a_large_image_is_found(tmp_path: Path) -> None:
 def test_a_mask_that_cannot_be_used_is_refused(tmp_path: Path, make: Maker, reason: str) -> None:
     with pytest.raises(UnusableInput, match=reason):
         read_mask(make(tmp_path), Geometry((4, 5, 6)))
+
+
+def test_labels_keep_their_values_and_a_mask_is_where_they_are_positive(tmp_path: Path) -> None:
+    values = np.array([0, 1, 2, 4] * 6, np.uint8).reshape(2, 3, 4)
+    path = write(tmp_path / "labels.nii.gz", values)
+    assert np.array_equal(read_labels(path).voxels, values)
+    assert np.array_equal(read_mask(path).voxels, values > 0)
+    shifted = Geometry((2, 3, 4), origin_mm=(1.0, 0.0, 0.0))
+    assert np.array_equal(read_labels(path, shifted).voxels[..., :3], values[..., 1:])

@@ -6,7 +6,7 @@ quick.
 
 from TumorSegRobustLib.image.dicom import DicomSeries, list_series, read_series
 from TumorSegRobustLib.image.geometry import Geometry
-from TumorSegRobustLib.image.reading import read_image, read_mask
+from TumorSegRobustLib.image.reading import read_image, read_labels, read_mask
 from TumorSegRobustLib.image.resampling import align_channels, orient, resample
 from TumorSegRobustLib.image.volume import Image, from_sitk, to_sitk
 from TumorSegRobustLib.image.whole_file import whole_file
@@ -21,6 +21,7 @@ __all__ = [
     "list_series",
     "orient",
     "read_image",
+    "read_labels",
     "read_mask",
     "read_series",
     "resample",

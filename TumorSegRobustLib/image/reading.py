@@ -53,12 +53,17 @@ def read_mask(path: str | Path, geometry: Geometry | None = None) -> Image:
     With a geometry, a mask on another grid is resampled to it (nearest neighbour; the image's notices say
     so). Raises UnusableInput when the file is no mask or when the two do not overlap.
     """
+    labels = read_labels(path, geometry)
+    return labels.with_voxels(labels.voxels > 0)
+
+
+def read_labels(path: str | Path, geometry: Geometry | None = None) -> Image:
+    """As `read_mask`, with the values of the file kept, for masks that tell parts of a tumour apart."""
     path = Path(path)
     if path.is_dir():
         raise UnusableInput(f"{path} is a folder; give the mask as a NIfTI, NRRD or MHA file")
-    source = _read_file(path)
-    check_finite(source.voxels, path.name)
-    mask = source.with_voxels(source.voxels > 0)
+    mask = _read_file(path)
+    check_finite(mask.voxels, path.name)
     if geometry is None:
         return mask
     if mask.geometry.matches(geometry):
@@ -77,7 +82,7 @@ def read_mask(path: str | Path, geometry: Geometry | None = None) -> Image:
 
 def _share_outside(mask: Image, geometry: Geometry) -> float:
     """Fraction of the marked voxels whose centres lie outside a grid; 0 for an empty mask."""
-    marked = np.argwhere(mask.voxels)
+    marked = np.argwhere(mask.voxels > 0)
     if not len(marked):
         return 0.0
     index = geometry.continuous_index(mask.geometry.position_of(marked))
