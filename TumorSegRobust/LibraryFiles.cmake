@@ -25,6 +25,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/__main__.py
   TumorSegRobustLib/cli/command_app.py
   TumorSegRobustLib/cli/command_demo.py
+  TumorSegRobustLib/cli/command_evaluate.py
   TumorSegRobustLib/cli/command_export.py
   TumorSegRobustLib/cli/command_journal.py
   TumorSegRobustLib/cli/command_models.py
@@ -42,9 +43,18 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/story.py
   TumorSegRobustLib/errors.py
   TumorSegRobustLib/evaluation/__init__.py
+  TumorSegRobustLib/evaluation/calibration.py
+  TumorSegRobustLib/evaluation/charts.py
+  TumorSegRobustLib/evaluation/evaluating.py
   TumorSegRobustLib/evaluation/manifest.py
   TumorSegRobustLib/evaluation/metrics.py
+  TumorSegRobustLib/evaluation/pictures.py
   TumorSegRobustLib/evaluation/reader.py
+  TumorSegRobustLib/evaluation/records.py
+  TumorSegRobustLib/evaluation/report.py
+  TumorSegRobustLib/evaluation/sites.py
+  TumorSegRobustLib/evaluation/statistics.py
+  TumorSegRobustLib/evaluation/summary.py
   TumorSegRobustLib/export/__init__.py
   TumorSegRobustLib/export/keyhole.py
   TumorSegRobustLib/export/placement.py
@@ -149,6 +159,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/draw.py
   TumorSegRobustLib/training/synth/fields.py
   TumorSegRobustLib/training/synth/generator.py
+  TumorSegRobustLib/training/synth/painting.py
   TumorSegRobustLib/training/synth/sheet.py
   TumorSegRobustLib/training/synth/tumour.py
   TumorSegRobustLib/trust/__init__.py
@@ -235,6 +246,7 @@ set(LIBRARY_RESOURCES
   Resources/SampleCase/truth.nii.gz
   TumorSegRobustLib/app/static/panel.css
   TumorSegRobustLib/app/static/panel.js
+  TumorSegRobustLib/evaluation/report.html.j2
   TumorSegRobustLib/training/configs/brain-mr-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
   TumorSegRobustLib/training/configs/brain-mr-c.yaml

@@ -25,6 +25,7 @@ COMMANDS = [
     ["segment"],
     ["refine"],
     ["simulate"],
+    ["evaluate"],
     ["app"],
     ["models", "list"],
     ["models", "info"],

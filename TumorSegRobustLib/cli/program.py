@@ -17,6 +17,7 @@ from ..version import __version__
 from . import (
     command_app,
     command_demo,
+    command_evaluate,
     command_export,
     command_journal,
     command_models,
@@ -46,6 +47,7 @@ for _commands in (
     command_segment,
     command_refine,
     command_simulate,
+    command_evaluate,
     command_train,
     command_models,
     command_export,

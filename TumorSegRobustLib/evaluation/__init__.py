@@ -1,4 +1,4 @@
-"""How good is it? Metrics with a stated policy, and the simulated reader."""
+"""How good is it? Metrics with a stated policy, sites, statistics, reports, and the simulated reader."""
 
 from TumorSegRobustLib.evaluation.metrics import (
     MetricPolicy,

@@ -23,6 +23,8 @@ from TumorSegRobustLib.image import read_labels
 
 FIRST_CHANNEL = "flair"
 BRATS = "brats"
+BRATS_CORE = (1, 3, 4)
+"""Necrosis, non-enhancing and enhancing tumour: BraTS' "tumour core"."""
 _NEEDED = ("case", "site", "image", "reference")
 _NO_CHANNEL = frozenset({*_NEEDED, "group", "labels"})
 _SHAPE = "the columns are case, site, image, [further channels,] reference, [group, labels]"

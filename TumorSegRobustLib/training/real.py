@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.evaluation.manifest import BRATS, ManifestCase
+from TumorSegRobustLib.evaluation.manifest import BRATS, BRATS_CORE, ManifestCase
 from TumorSegRobustLib.image import Geometry, Image, align_channels, orient, read_image, read_labels
 from TumorSegRobustLib.models.preprocess import (
     DEFAULT_PREPROCESSING,
@@ -30,7 +30,6 @@ from .synth.draw import Draw
 Example = tuple[torch.Tensor, torch.Tensor]
 UNKNOWN = 255
 WHOLE, CORE = "whole tumour", "tumour core"
-BRATS_CORE = (1, 3, 4)  # necrosis, non-enhancing and enhancing tumour: BraTS' "tumour core"
 
 
 @dataclass(frozen=True)
