@@ -146,11 +146,22 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/__init__.py
   TumorSegRobustLib/training/config.py
   TumorSegRobustLib/training/data.py
+  TumorSegRobustLib/training/loho/__init__.py
+  TumorSegRobustLib/training/loho/arms.py
+  TumorSegRobustLib/training/loho/config.py
+  TumorSegRobustLib/training/loho/guard.py
+  TumorSegRobustLib/training/loho/measuring.py
+  TumorSegRobustLib/training/loho/plan.py
+  TumorSegRobustLib/training/loho/runner.py
+  TumorSegRobustLib/training/loho/splits.py
+  TumorSegRobustLib/training/loho/tables.py
+  TumorSegRobustLib/training/losses.py
   TumorSegRobustLib/training/monitor.py
   TumorSegRobustLib/training/packaging.py
   TumorSegRobustLib/training/real.py
   TumorSegRobustLib/training/sample_case.py
   TumorSegRobustLib/training/stage1.py
+  TumorSegRobustLib/training/surface.py
   TumorSegRobustLib/training/synth/__init__.py
   TumorSegRobustLib/training/synth/acquisition.py
   TumorSegRobustLib/training/synth/anatomy.py
