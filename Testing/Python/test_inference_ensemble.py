@@ -254,3 +254,21 @@ def test_damaged_weights_are_refused_even_when_the_conversion_is_cached(tmp_path
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     with pytest.raises(UnusableInput, match="does not match its sha256"):
         Ensemble(package, device="cpu").predict(head)
+
+
+def test_the_core_is_told_where_the_scan_shows_it_and_lies_inside_the_tumour(tmp_path, head):
+    package = tiny_package(
+        tmp_path / "two", channels=(Channel("flair", required=False), Channel("t1c", required=False)),
+        outputs=("whole tumour", "tumour core"), calibration={"core_channel": "t1c"},
+    )  # fmt: skip
+    ensemble = Ensemble(package, device="cpu", backend="torch", precision="f32")
+    flair_only = ensemble.predict(head)
+    assert flair_only.core is None
+    assert flair_only.core_mask is None
+    assert any("Without t1c" in notice for notice in flair_only.notices)
+    both = ensemble.predict({"flair": head, "t1c": head.with_voxels(head.voxels[::-1].copy())})
+    assert both.core is not None
+    assert both.core.shape == head.geometry.shape
+    assert 0 < both.core_mask.sum() < both.core_mask.size
+    assert not (both.core_mask & ~both.mask).any()
+    assert ensemble.predict({"t1c": head}).core is not None, "any of the optional channels is enough"

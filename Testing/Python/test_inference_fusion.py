@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from TumorSegRobustLib.image import Geometry, Image, orient, resample
-from TumorSegRobustLib.inference.fusion import Fusion, sigmoid, tumour_logits
+from TumorSegRobustLib.inference.fusion import Fusion, core_logits, sigmoid, tumour_logits
 from TumorSegRobustLib.inference.inputs import NetworkInput, network_input
 from TumorSegRobustLib.inference.postprocess import remove_small_components
 from TumorSegRobustLib.progress import Progress
@@ -123,3 +123,12 @@ def test_the_largest_component_stays_however_small():
     probability[1, 1, 1] = 0.9
     assert remove_small_components(probability, 0.5, minimum_ml=1.0, voxel_ml=0.001) is None
     assert probability[1, 1, 1] == np.float32(0.9)
+
+
+def test_the_brain_is_found_by_its_name_and_the_core_is_never_above_the_tumour():
+    outputs = ("whole tumour", "tumour core", "brain")
+    logits = np.array([3.0, 5.0, 1.0], np.float32).reshape(3, 1, 1, 1)
+    tumour = tumour_logits(logits, {"brain_gate": True}, outputs)
+    assert tumour.item() == 1.0
+    assert core_logits(logits, tumour, outputs).item() == 1.0
+    assert tumour_logits(logits, {"brain_gate": True}, ("whole tumour", "tumour core")).item() == 3.0

@@ -148,7 +148,6 @@ def test_a_missing_weight_is_found(package):
         ({"schema": "tumorsegrobust-package/9"}, "schema 'tumorsegrobust-package/9'"),
         ({"members": []}, "lists no member"),
         ({"channels": []}, "lists no channel"),
-        ({"channels": [{"name": "T1c", "required": False}]}, "no channel is required"),
         ({"channels": [{"nom": "T1c"}]}, "incomplete"),
         ({"members": [{"name": "x"}]}, "'spacing_mm' is missing"),
         ({"files": {"../elsewhere": "00"}}, "lies outside the package"),

@@ -26,25 +26,29 @@ def segment(
             "--channel", metavar="NAME=IMAGE", help="A further channel of the scan; may be repeated."
         ),
     ] = None,
+    image_is: Annotated[
+        str | None,
+        typer.Option("--image-is", metavar="NAME", help="What channel IMAGE is; default: the model's first."),
+    ] = None,
     model: Model = None,
     device: Where = Device.auto,
     as_json: Json = False,
 ) -> None:
     """Contour the tumour and say how far to trust the contour.
 
-    Writes segmentation.nii.gz, probability.nii.gz and uncertainty.nii.gz (on the grid of IMAGE), and
-    result.json.
+    Writes segmentation.nii.gz, probability.nii.gz and uncertainty.nii.gz (on the grid of IMAGE), result.json,
+    and tumour_core.nii.gz where model and scan can tell the core.
     """
 
     def work(job: Job) -> dict[str, Any]:
         from ..models import find_package
         from ..workflow import saving
 
-        channels = read_channels(channel or (), find_package(model))
-        stale = (saving.REFINE, saving.JOURNAL, "*.prior")
+        first, channels = read_channels(channel or (), find_package(model), image_is)
+        stale = (saving.REFINE, saving.JOURNAL, saving.CORE, "*.prior")
         with results_folder(out, job, stale) as places, workflow_for(job, places) as workflow:
             choose(workflow, model, device)
-            open_scan(workflow, job, image, channels)
+            open_scan(workflow, job, image, channels, first if image_is else "")
             workflow.segment()
             workflow.save(places.results)
             return dict(workflow.result)

@@ -41,9 +41,13 @@ def workflow_for(job: Job, places: Places) -> Iterator[Workflow]:
         workflow.close()
 
 
-def open_scan(workflow: Workflow, job: Job, scan: Path, channels: Sequence[tuple[str, Path]] = ()) -> None:
-    """Open `scan` and its further channels; what was done to them to fit is noted on stderr."""
-    workflow.open(scan)
+def open_scan(
+    workflow: Workflow, job: Job, scan: Path, channels: Sequence[tuple[str, Path]] = (), image_is: str = ""
+) -> None:
+    """Open `scan` (as the channel `image_is`) and its further channels; what was done to fit is noted on
+    stderr.
+    """
+    workflow.open(scan, channel=image_is or None)
     for name, path in channels:
         job.progress.check()
         workflow.open(path, channel=name)
@@ -58,13 +62,23 @@ def choose(workflow: Workflow, model: str | None, device: Device) -> None:
     workflow.choose_device(device.value)
 
 
-def read_channels(words: Sequence[str], package: ModelPackage) -> list[tuple[str, Path]]:
-    """`NAME=IMAGE` words as (name, path). Raises `UnusableInput` for a name that is no further channel.
+def read_channels(
+    words: Sequence[str], package: ModelPackage, image_is: str | None = None
+) -> tuple[str, list[tuple[str, Path]]]:
+    """What IMAGE itself is, and `NAME=IMAGE` words as (name, path).
 
-    IMAGE itself is the package's first required channel; upper and lower case are the same.
+    IMAGE is the channel `image_is`; without it the package's first. Upper and lower case are the same. Raises
+    `UnusableInput` for a name that is no channel.
     """
     names = {channel.name.lower(): channel.name for channel in package.channels}
-    first = next(channel.name for channel in package.channels if channel.required)
+    first = package.first_channel.name
+    if image_is is not None:
+        if image_is.lower() not in names:
+            raise UnusableInput(
+                f"--image-is {image_is}: the model {package.id} has no channel {image_is}; "
+                f"it takes {', '.join(names.values())}."
+            )
+        first = names[image_is.lower()]
     further = ", ".join(name for name in names.values() if name != first)
     known = f"its further channels are: {further}" if further else f"{first} is its only channel"
     channels: dict[str, Path] = {}
@@ -79,4 +93,4 @@ def read_channels(words: Sequence[str], package: ModelPackage) -> list[tuple[str
             which = "is IMAGE itself" if name == first else "was given before"
             raise UnusableInput(f"--channel {word}: the channel {name} {which}; give each channel once.")
         channels[name] = Path(path)
-    return list(channels.items())
+    return first, list(channels.items())

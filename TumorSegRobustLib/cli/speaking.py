@@ -47,6 +47,8 @@ def trust_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How far to trust a contour, from its result.json, as rows for a person."""
     quality, triage, shift = result["quality"], result["triage"], result["shift"]
     rows = [("tumour", f"{millilitres(result['volume_ml'])} in {_count(result['lesions'], 'lesion')}")]
+    if result.get("tumour_core"):
+        rows.append(("tumour core", millilitres(result["tumour_core"]["volume_ml"])))
     if quality["predicted_dice"] is not None:
         low_high = quality["interval"]
         between = "" if low_high is None else f" (likely {low_high[0]:.2f} to {low_high[1]:.2f})"

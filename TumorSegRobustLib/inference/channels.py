@@ -14,8 +14,9 @@ def match_channels(
 ) -> tuple[list[Image | None], list[str]]:
     """One scan per channel of the package, on the grid of the first given; None where an optional lacks.
 
-    A single image is the first required channel. Names are matched without regard to case. Returns notices on
-    resampled channels too. UnusableInput names the channel that is missing or unknown.
+    A single image is the first required channel (without one: the first). Names are matched without regard to
+    case. Returns notices on resampled channels too. UnusableInput names the channel that is missing or
+    unknown.
     """
     given = _by_name(package, images)
     missing = [c.name for c in package.channels if c.required and c.name.lower() not in given]
@@ -34,8 +35,7 @@ def match_channels(
 
 def _by_name(package: ModelPackage, images: Image | Mapping[str, Image]) -> dict[str, Image]:
     if isinstance(images, Image):
-        first = next(channel for channel in package.channels if channel.required)
-        return {first.name.lower(): images}
+        return {package.first_channel.name.lower(): images}
     if not images:
         raise UnusableInput("No scan was given; open one first.")
     known = {channel.name.lower() for channel in package.channels}

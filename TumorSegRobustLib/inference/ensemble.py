@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from TumorSegRobustLib.progress import Progress
 from .backend import Backend
 from .channels import match_channels
 from .devices import resolve_backend, resolve_device, resolve_precision
-from .fusion import Fusion, tumour_logits
+from .fusion import CORE, Fusion, core_logits, tumour_logits
 from .inputs import NetworkInput, network_input
 from .memory import available_mb, bytes_per_voxel, peak_mb
 from .postprocess import remove_small_components
@@ -102,6 +102,7 @@ class Ensemble:
         temperature, bias = float(calibration.get("temperature", 1.0)), float(calibration.get("bias", 0.0))
         members = self.package.members
         fusion = Fusion(geometry, len(members), temperature, bias)
+        core = Fusion(geometry, 0, 1.0, 0.0) if self._sees_core(channels) else None
         inputs: dict[tuple[float, float, float], NetworkInput] = {}
         names: list[str] = []
         for number, member in enumerate(members):
@@ -119,7 +120,12 @@ class Ensemble:
             with clock.stage("networks"):
                 logits = self._run(backend, member, given, part.part(0.1, 0.85), notices, geometry)
             with clock.stage("fuse"):
-                fusion.add(tumour_logits(logits, calibration), given.grid, member.weight, part)
+                tumour = tumour_logits(logits, calibration, self.package.outputs)
+                fusion.add(tumour, given.grid, member.weight, part)
+                if core is not None:
+                    core.add(
+                        core_logits(logits, tumour, self.package.outputs), given.grid, member.weight, part
+                    )
         with clock.stage("fuse"):
             probability, kept = fusion.finish()
             threshold = float(calibration.get("threshold", 0.5))
@@ -134,6 +140,7 @@ class Ensemble:
         return Prediction(
             geometry=geometry,
             probability=probability,
+            core=None if core is None else core.finish()[0],
             members=kept,
             package={
                 "id": self.package.id,
@@ -151,6 +158,13 @@ class Ensemble:
             calibration=calibration,
             fingerprint=self.package.fingerprint,
         )
+
+    def _sees_core(self, channels: Sequence[Image | None]) -> bool:
+        """The package knows the tumour core, and the scan has the channel that shows it (`core_channel`)."""
+        needed = self.package.calibration.get("core_channel")
+        given = zip(self.package.channels, channels, strict=True)
+        there = {channel.name for channel, image in given if image is not None}
+        return CORE in self.package.outputs and (needed is None or needed in there)
 
     def _run(
         self,
@@ -242,7 +256,8 @@ class Ensemble:
             float(np.prod(geometry.with_spacing(member.spacing_mm).shape)) for member in self.package.members
         )
         per_grid = 4 * (2 * len(self.package.channels) + 2 * len(self.package.outputs))
-        return (voxels * (8 + 2 * len(self.package.members)) + grids * per_grid) / 1e6
+        core = 4 if CORE in self.package.outputs else 0
+        return (voxels * (8 + core + 2 * len(self.package.members)) + grids * per_grid) / 1e6
 
     def _budget_mb(self, native_mb: float) -> float:
         """What one pass may take."""

@@ -6,7 +6,7 @@ results is larger than a slice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,27 @@ _LIMIT = 30.0  # logits beyond this give 0 or 1 in float32 and would overflow ex
 _SMALLEST_HALF = np.float32(2.0**-14)
 
 
-def tumour_logits(logits: np.ndarray, calibration: Mapping[str, Any]) -> np.ndarray:
-    """The first output, lowered where the second (the brain) says "not brain" if `brain_gate` is on.
+WHOLE, CORE, BRAIN = "whole tumour", "tumour core", "brain"
+
+
+def tumour_logits(
+    logits: np.ndarray, calibration: Mapping[str, Any], outputs: Sequence[str] = (WHOLE, BRAIN)
+) -> np.ndarray:
+    """The first output, lowered where the output "brain" says "not brain" if `brain_gate` is on.
 
     Gate: min(tumour, brain + `brain_gate_margin`), in logits; so a voxel counts as tumour only where it also
     counts as brain (the brain output includes the tumour). `logits` is (outputs, k, j, i).
     """
     tumour = logits[0]
-    if calibration.get("brain_gate") and len(logits) > 1:
-        return np.minimum(tumour, logits[1] + np.float32(calibration.get("brain_gate_margin", 0.0)))
+    if calibration.get("brain_gate") and BRAIN in outputs[: len(logits)]:
+        brain = logits[list(outputs).index(BRAIN)]
+        return np.minimum(tumour, brain + np.float32(calibration.get("brain_gate_margin", 0.0)))
     return tumour
+
+
+def core_logits(logits: np.ndarray, tumour: np.ndarray, outputs: Sequence[str]) -> np.ndarray:
+    """The output "tumour core", nowhere above the whole tumour of `tumour_logits`."""
+    return np.minimum(logits[list(outputs).index(CORE)], tumour)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -43,7 +54,10 @@ def _between(below: np.ndarray, above: np.ndarray, fraction: np.ndarray) -> np.n
 
 
 class Fusion:
-    """Sums the members' logits on the scan's grid and keeps each member's probability (float16)."""
+    """Sums the members' logits on the scan's grid and keeps each member's probability (float16).
+
+    `members` is how many probabilities are kept: 0 keeps the sum only.
+    """
 
     def __init__(self, geometry: Geometry, members: int, temperature: float, bias: float) -> None:
         self._geometry = geometry
@@ -62,16 +76,17 @@ class Fusion:
         along_k, along_j, along_i = (
             linear_taps(size, where) for size, where in zip(turned.shape, positions, strict=True)
         )
-        kept = self._members[self._count]
+        kept = self._members[self._count] if len(self._members) else None
         for k, (below, above, fraction) in enumerate(zip(*along_k, strict=True)):
             # Two taps per axis, not a matrix: BLAS threads stall when another program holds a core.
             plane = _between(turned[below], turned[above], fraction)
             plane = _between(plane[along_j[0]], plane[along_j[1]], along_j[2][:, None])
             plane = _between(plane[:, along_i[0]], plane[:, along_i[1]], along_i[2])
             self._sum[k] += np.float32(weight) * plane
-            probability = sigmoid(plane / self._temperature + self._bias)
-            probability[probability < _SMALLEST_HALF] = 0.0
-            kept[k] = probability
+            if kept is not None:
+                probability = sigmoid(plane / self._temperature + self._bias)
+                probability[probability < _SMALLEST_HALF] = 0.0
+                kept[k] = probability
             if k % 16 == 0:
                 progress.check()
         self._weight += weight

@@ -18,7 +18,8 @@ class Prediction:
     probability: (k, j, i) float32 in 0..1. members: (m, k, j, i) float16, each member's own probability.
     package: {id, version, sha256, licence}. seconds: time per stage. peak_memory_mb: the process's highest
     resident memory so far, or on CUDA the highest memory allocated on the device.
-    triage, calibration, fingerprint: as in the package, for the assessment.
+    core: probability of the tumour core, like `probability`; None where the package or the scan does not
+    tell. triage, calibration, fingerprint: as in the package, for the assessment.
     """
 
     geometry: Geometry
@@ -34,6 +35,7 @@ class Prediction:
     triage: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    core: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -44,3 +46,8 @@ class Prediction:
     def volume_ml(self) -> float:
         """Volume of the mask."""
         return float(np.count_nonzero(self.mask)) * self.geometry.voxel_ml
+
+    @property
+    def core_mask(self) -> np.ndarray | None:
+        """The tumour core: bool (k, j, i) inside `mask`; None where there is none to tell."""
+        return None if self.core is None else (self.core >= 0.5) & self.mask

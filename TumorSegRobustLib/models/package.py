@@ -23,7 +23,10 @@ BUNDLE_FILES = ("configs/metadata.json", "configs/inference.json", "docs/README.
 
 @dataclass(frozen=True)
 class Channel:
-    """One input of the networks; an optional one is filled with zeros (the mean) when the scan lacks it."""
+    """One input of the networks; an optional one is filled with zeros (the mean) when the scan lacks it.
+
+    A package of optional channels only takes any of them, at least one.
+    """
 
     name: str
     required: bool = True
@@ -48,7 +51,8 @@ class ModelPackage:
     """What `configs/package.json` says, checked. No code in the folder is imported or run.
 
     calibration: `temperature` and `bias` of the averaged logits, `threshold` of the contour, `brain_gate` and
-    `brain_gate_margin` (the tumour's logit is at most the second output's plus the margin),
+    `brain_gate_margin` (the tumour's logit is at most that of the output "brain" plus the margin),
+    `core_channel` (without it nothing is said about the tumour core),
     `min_component_ml` (smaller components are removed), `quality` (table from agreement to Dice).
     triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint: `modality` and the [low, high] of image features
     in training. files: sha256 by path.
@@ -79,6 +83,11 @@ class ModelPackage:
             raise _unusable(folder, f"{PACKAGE_FILE} is incomplete ({_reason(error)})") from error
         _check(package)
         return package
+
+    @property
+    def first_channel(self) -> Channel:
+        """What a scan without a name is taken for: the first required channel, else the first."""
+        return next((channel for channel in self.channels if channel.required), self.channels[0])
 
     @property
     def sha256(self) -> str:
@@ -217,8 +226,6 @@ def _check(package: ModelPackage) -> None:
     ):
         if not values:
             raise _unusable(package.folder, f"it lists no {what}")
-    if not any(channel.required for channel in package.channels):
-        raise _unusable(package.folder, "no channel is required")
     for member in package.members:
         problem = check_network(member.network)
         if not problem and not all(0.1 <= step <= 20 for step in member.spacing_mm):

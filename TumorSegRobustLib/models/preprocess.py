@@ -28,6 +28,10 @@ DEFAULT_PREPROCESSING: Mapping[str, Any] = {
     # percentile: a threshold that, unlike a percentile, does not depend on how much air the view holds.
     "foreground_fraction": 0.15,
     "clip_percentiles": [0.5, 99.5],
+    # ... and at this multiple of the foreground's median (which is brain): fat of the scalp, up to four times
+    # as
+    # bright as brain, would otherwise press all contrast inside the brain into a tenth of the range.
+    "tissue_clip": 2.2,
     "z_clip": [-4, 6],
     # Network input: sides are a multiple of this, and at least the minimum (instance norm needs > 1 voxel).
     "multiple": 16,
@@ -100,7 +104,11 @@ def normalise(
     A foreground without contrast gives zeros.
     """
     p = {**DEFAULT_PREPROCESSING, **(parameters or {})}
-    low, high = np.percentile(array[foreground], p["clip_percentiles"])
+    values = array[foreground]
+    low, high = np.percentile(values, p["clip_percentiles"])
+    if p["tissue_clip"]:
+        air = float(np.percentile(array, 1.0))
+        high = min(high, air + float(p["tissue_clip"]) * (float(np.median(values)) - air))
     clipped = np.clip(array, np.float32(low), np.float32(high)).astype(np.float32, copy=False)
     inside = clipped[foreground]
     mean, deviation = float(inside.mean(dtype=np.float64)), float(inside.std(dtype=np.float64))

@@ -19,10 +19,12 @@ from TumorSegRobustLib.image import Geometry, Image, write_image
 
 from .synth import Draw, HeadGenerator, SynthConfig, load_anatomies
 from .synth.acquisition import rician
+from .synth.contrast import draw_contrast
 from .synth.fields import blur, lookup, rotation, sampling_grid, smooth_noise
 from .synth.tumour import Seed, mass_effect
 
 SEED = 38
+KIND = "ring"
 FINE_MM = 1.25
 SLICES_PER_THICKNESS = 3  # fine layers averaged into one slice of 3.75 mm
 SHAPE = (114, 176, 144)  # fine grid (k, j, i)
@@ -33,21 +35,24 @@ def build(label_maps: Path) -> tuple[np.ndarray, np.ndarray, Geometry]:
     """(uint16 scan, bool whole tumour, geometry) of the case; arrays (k, j, i), LPS, FLAIR-like contrast."""
     anatomy = load_anatomies(label_maps, ["training_seg_01"])[0]
     draw = Draw(SEED)
-    config = SynthConfig(SHAPE, FINE_MM, {"flair": 1.0})
+    config = SynthConfig(SHAPE, FINE_MM, {"flair": 1.0}, cavity=0.0)
     middle = anatomy.brain_mm.mean(0)
     side = anatomy.brain_mm[
         (anatomy.brain_mm - (middle + torch.tensor([22.0, 8.0, 32.0]))).square().sum(1).argmin()
     ]
-    seed = Seed(side, 19.0)
+    seed = Seed(side, 19.0, KIND)
     matrix = rotation((0.05, -0.03, 0.04))
     position = sampling_grid(SHAPE, (FINE_MM,) * 3, middle + torch.tensor([8.0, 0.0, 0.0]), matrix)
     position = position + smooth_noise(SHAPE, 30 / FINE_MM, draw, 3)
     classes = lookup(anatomy.classes, mass_effect(position, seed, 0.35)).long()
-    image, lesions, _ = HeadGenerator([anatomy], config).paint(classes, position, [seed], draw)
+    generator = HeadGenerator([anatomy], config)
+    scene = generator.scene(classes, draw)
+    lesions = generator.lesions(scene, position, [seed], draw)
+    image = generator.paint(scene, lesions, draw_contrast(draw, config.kinds), draw)
     bias = torch.exp(0.12 * smooth_noise(SHAPE, max(SHAPE) / 2, draw)[0])
     image = rician(blur(image * bias, (0.5, 0.5, 0.5)), 0.012, draw)
     layers = image.unflatten(0, (-1, SLICES_PER_THICKNESS)).mean(1)
-    whole = lesions[0].whole.float().unflatten(0, (-1, SLICES_PER_THICKNESS)).mean(1) >= 0.5
+    whole = lesions[0].whole(SHAPE).float().unflatten(0, (-1, SLICES_PER_THICKNESS)).mean(1) >= 0.5
     scan = (layers / layers.max() * 2000).round().to(torch.int32).numpy().astype(np.uint16)
     spacing = (FINE_MM, FINE_MM, FINE_MM * SLICES_PER_THICKNESS)
     origin = tuple(-0.5 * (n - 1) * s for n, s in zip(scan.shape[::-1], spacing, strict=True))

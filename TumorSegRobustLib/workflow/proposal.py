@@ -35,6 +35,11 @@ class Proposal:
     prediction: Prediction | None = None
     assessment: Assessment | None = None
 
+    def core_within(self, mask: NDArray) -> NDArray | None:
+        """The networks' tumour core inside a contour, bool (k, j, i); None where they could not tell."""
+        core = None if self.prediction is None else self.prediction.core_mask
+        return None if core is None else core & mask
+
     @classmethod
     def of_networks(
         cls, prediction: Prediction, assessment: Assessment, seconds: Mapping[str, float]

@@ -31,6 +31,7 @@ def of_prediction(
         {
             "model": {key: model.get(key) for key in ("id", "version", "sha256", "licence")},
             "volume_ml": assessment.volume_ml,
+            "tumour_core": core_of(prediction.core_mask, prediction.geometry),
             "lesions": trust["lesions"],
             "quality": {"predicted_dice": assessment.predicted_dice, "interval": assessment.interval},
             "triage": {"level": assessment.level, "reasons": assessment.reasons},
@@ -52,6 +53,7 @@ def of_nothing() -> dict[str, Any]:
     return {
         "model": None,
         "volume_ml": 0.0,
+        "tumour_core": None,
         "lesions": [],
         "quality": {"predicted_dice": None, "interval": None},
         "triage": {"level": "review", "reasons": ["The contour was made by hand: no network was asked."]},
@@ -66,9 +68,21 @@ def of_nothing() -> dict[str, Any]:
     }
 
 
-def corrected(result: Mapping[str, Any], mask: NDArray, geometry: Geometry) -> dict[str, Any]:
-    """The proposal's document with volume and lesions of the contour as it is now (after clicks)."""
-    return _plain({**result, "volume_ml": volume_ml(mask, geometry), "lesions": lesions_of(mask, geometry)})
+def corrected(
+    result: Mapping[str, Any], mask: NDArray, geometry: Geometry, core: NDArray | None = None
+) -> dict[str, Any]:
+    """The proposal's document with volume and lesions of the contour as it is now (after clicks); `core` is
+    the networks' tumour core inside it.
+    """
+    now = {"volume_ml": volume_ml(mask, geometry), "lesions": lesions_of(mask, geometry)}
+    if core is not None:
+        now["tumour_core"] = core_of(core, geometry)
+    return _plain({**result, **now})
+
+
+def core_of(core: NDArray | None, geometry: Geometry) -> dict[str, float] | None:
+    """What result.json says of the tumour core: its volume; None where the networks could not tell."""
+    return None if core is None else {"volume_ml": volume_ml(core, geometry)}
 
 
 def of_review(

@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from ..image import Image
 
 SEGMENTATION, PROBABILITY, UNCERTAINTY = "segmentation.nii.gz", "probability.nii.gz", "uncertainty.nii.gz"
+CORE = "tumour_core.nii.gz"
 RESULT, REFINE, JOURNAL = "result.json", "refine.json", "journal.jsonl"
-_OURS = (REFINE, JOURNAL, SEGMENTATION, PROBABILITY, UNCERTAINTY)
+_OURS = (REFINE, JOURNAL, SEGMENTATION, PROBABILITY, UNCERTAINTY, CORE)
 
 
 @dataclass(frozen=True)
 class Bundle:
     """What is to be saved. mask bool, probability and uncertainty float (k, j, i) on the image's grid.
 
-    refine and copy_journal(folder, name) are None where there was no review.
+    refine and copy_journal(folder, name) are None where there was no review; core (bool) where the networks
+    could not tell the tumour core.
     """
 
     image: Image
@@ -39,6 +41,7 @@ class Bundle:
     result: Mapping[str, Any]
     refine: Mapping[str, Any] | None = None
     copy_journal: Callable[[Path, str], Any] | None = None
+    core: NDArray | None = None
 
 
 def save_bundle(bundle: Bundle, folder: Path, report: Callable[[float], None]) -> Path:
@@ -54,6 +57,8 @@ def save_bundle(bundle: Bundle, folder: Path, report: Callable[[float], None]) -
         PROBABILITY: bundle.probability.astype(np.float32),
         UNCERTAINTY: bundle.uncertainty.astype(np.float32),
     }
+    if bundle.core is not None:
+        volumes[CORE] = bundle.core.astype(bool)
     with staging(folder) as stage:
         for done, (name, voxels) in enumerate(volumes.items()):
             report(done / len(volumes))

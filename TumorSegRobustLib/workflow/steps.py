@@ -91,8 +91,9 @@ def save(
     entropy, _, _ = review.uncertainty.show("entropy", (0, 100))
     touched = review.touched
     document = review.proposal.result
+    core = review.proposal.core_within(mask)
     if touched:
-        document = results.corrected(document, mask, geometry)
+        document = results.corrected(document, mask, geometry, core)
     bundle = saving.Bundle(
         case.image,
         mask,
@@ -101,6 +102,7 @@ def save(
         document,
         review.document() if touched else None,
         review.session.copy_to if touched else None,
+        core,
     )
     saved = saving.save_bundle(bundle, folder, lambda fraction: progress.report(fraction, "Saving."))
     written = saved / saving.SEGMENTATION

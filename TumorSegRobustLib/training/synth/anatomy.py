@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .fields import blur
+
 # right-hand label -> left-hand label, and rare labels -> the tissue around them
 MERGED = {
     41: 2, 42: 3, 43: 4, 44: 4, 5: 4, 46: 7, 47: 8, 49: 10, 50: 11, 51: 12, 52: 13, 53: 17, 54: 18, 57: 25,
@@ -42,19 +44,21 @@ IS_WHITE = table(WHITE)
 IS_TISSUE = table((*WHITE, *GREY, *OTHER_BRAIN))
 IS_FLUID = table((*CSF, *VENTRICLES))
 IS_VENTRICLE = table(VENTRICLES)
+IS_GREY = table((*GREY, *OTHER_BRAIN))
 IS_BRAIN = table((*WHITE, *GREY, *OTHER_BRAIN, *VENTRICLES, 14, 15))
 IS_STRIPPED = table((*WHITE, *GREY, *OTHER_BRAIN, *VENTRICLES, *CSF))
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One head. `classes`: uint8 (k, j, i) compact classes at 1 mm in LPS order; `brain_mm`: (n, 3)
-    positions in brain.
+    """One head. `classes`: uint8 (k, j, i) compact classes at 1 mm in LPS order; `brain_mm`, `surface_mm`:
+    (n, 3) positions in the brain and on its surface.
     """
 
     name: str
     classes: torch.Tensor
     brain_mm: torch.Tensor
+    surface_mm: torch.Tensor
 
 
 def load_anatomies(folder: Path, names: Sequence[str] | None = None) -> list[Anatomy]:
@@ -76,8 +80,15 @@ def load_anatomies(folder: Path, names: Sequence[str] | None = None) -> list[Ana
             continue
         labels = sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS"))
         classes = torch.from_numpy(lut[labels.astype(np.int64)])
-        brain = torch.nonzero(IS_TISSUE[classes[::3, ::3, ::3].long()]).float() * 3
-        anatomies.append(Anatomy(name, classes.contiguous(), brain))
+        anatomies.append(Anatomy(name, classes.contiguous(), *_places(classes[::3, ::3, ::3].long())))
     if not anatomies:
         raise FileNotFoundError(f"No label maps (*.nii.gz) in {folder}.")
     return anatomies
+
+
+def _places(coarse: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Positions in mm of brain tissue and of the brain's surface, from classes at 3 mm."""
+    tissue, inside = IS_TISSUE[coarse], IS_STRIPPED[coarse]
+    deep = blur(inside.float(), (1.0, 1.0, 1.0)) > 0.75
+    surface = tissue & ~deep
+    return torch.nonzero(tissue).float() * 3, torch.nonzero(surface if surface.any() else tissue).float() * 3

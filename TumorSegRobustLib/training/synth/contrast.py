@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -24,13 +25,18 @@ from .anatomy import (
 from .draw import Draw
 
 # white, grey, fluid as fractions of a common scale; +1 / -1: tumour usually brighter or darker than brain
-PRIORS = {"flair": (0.50, 0.60, 0.18, 1), "t2": (0.42, 0.55, 0.95, 1), "t1": (0.75, 0.55, 0.20, -1)}
+PRIORS = {
+    "flair": (0.50, 0.58, 0.16, 1),
+    "t2": (0.42, 0.55, 0.95, 1),
+    "t1": (0.72, 0.55, 0.20, -1),
+    "t1c": (0.68, 0.54, 0.20, -1),
+}
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """`mean`: (classes,) intensity of each compact class; `kind`: flair, t2, t1 or random; `sign` of the
-    tumour.
+    """`mean`: (classes,) intensity of each compact class; `kind`: flair, t2, t1, t1c or random; `sign` of the
+    tumour; `enhancing`: a contrast agent was given.
     """
 
     kind: str
@@ -41,6 +47,7 @@ class Contrast:
     fluid: float
     fat: float
     muscle: float
+    enhancing: bool
 
     @property
     def bright(self) -> float:
@@ -51,7 +58,7 @@ class Contrast:
         return min(self.white, self.grey)
 
 
-def draw_contrast(draw: Draw, kinds: dict[str, float]) -> Contrast:
+def draw_contrast(draw: Draw, kinds: Mapping[str, float]) -> Contrast:
     """A contrast of a kind drawn with the given weights."""
     kind = draw.choice(list(kinds), list(kinds.values()))
     mean = draw.uniforms(len(LABELS), 0.0, 1.0)
@@ -62,27 +69,24 @@ def draw_contrast(draw: Draw, kinds: dict[str, float]) -> Contrast:
         fat, muscle = draw.uniform(), draw.uniform()
     else:
         w, g, f, sign = PRIORS[kind]
-        white, grey, fluid = (
-            w + draw.normal(0, 0.06),
-            g + draw.normal(0, 0.06),
-            max(0.0, f + draw.normal(0, 0.08)),
-        )
-        if draw.chance(0.06):
-            sign = -sign
+        white, grey = w + draw.normal(0, 0.05), g + draw.normal(0, 0.05)
+        fluid = max(0.0, f + draw.normal(0, 0.07))
         mean[0] = draw.uniform(0, 0.06)
+        # fat is up to four times as bright as brain in fast spin echo, and dark where it is suppressed
         fat = draw.choice(
-            (draw.uniform(0.8, 1.7), draw.uniform(0.4, 0.9), draw.uniform(0.05, 0.35)), (0.6, 0.2, 0.2)
+            (draw.uniform(0.8, 2.0), draw.uniform(0.4, 0.9), draw.uniform(0.05, 0.35)), (0.6, 0.2, 0.2)
         )
         muscle = draw.uniform(0.2, 0.55)
         _head(mean, draw, kind, fat, muscle)
     for label in WHITE:
-        mean[INDEX[label]] = white + draw.normal(0, 0.025)
+        mean[INDEX[label]] = white + draw.normal(0, 0.02)
     for label in (*GREY, *OTHER_BRAIN):
-        mean[INDEX[label]] = grey + draw.normal(0, 0.035)
+        mean[INDEX[label]] = grey + draw.normal(0, 0.03)
     for label in (*CSF, *VENTRICLES):
         mean[INDEX[label]] = fluid + draw.normal(0, 0.03)
     mean.clamp_(min=0)
-    return Contrast(kind, mean, sign, white, grey, fluid, fat, muscle)
+    enhancing = kind == "t1c" or (kind == "random" and draw.chance(0.3))
+    return Contrast(kind, mean, sign, white, grey, fluid, fat, muscle, enhancing)
 
 
 def _head(mean: torch.Tensor, draw: Draw, kind: str, fat: float, muscle: float) -> None:

@@ -1,5 +1,8 @@
 """Smooth random fields, blurring and sampling grids: the mechanics under the generator. All grids are (k, j,
 i).
+
+Whatever is separable is done as one small matrix per axis: on a CPU several times faster than 3D convolution
+or interpolation.
 """
 
 from __future__ import annotations
@@ -8,52 +11,71 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 
 from .draw import Draw
 
 Shape = Sequence[int]
 
 
+def along(volume: torch.Tensor, matrix: torch.Tensor, axis: int) -> torch.Tensor:
+    """`matrix` (m, n) applied along one of the last three axes, of size n, of a (..., k, j, i) volume."""
+    if axis == 2:
+        return volume @ matrix.T
+    if axis == 1:
+        return matrix @ volume
+    k, j, i = volume.shape[-3:]
+    flat = matrix @ volume.reshape(*volume.shape[:-3], k, j * i)
+    return flat.reshape(*volume.shape[:-3], len(matrix), j, i)
+
+
+def linear_matrix(positions: torch.Tensor, n: int) -> torch.Tensor:
+    """(len(positions), n) weights that interpolate n samples linearly at positions 0 .. n - 1, held at the
+    ends.
+    """
+    at = positions.clamp(0, n - 1)
+    below = at.floor().clamp(max=max(0, n - 2)).long()
+    weight = (at - below).unsqueeze(1)
+    matrix = torch.zeros(len(positions), n)
+    matrix.scatter_(1, below.unsqueeze(1), 1 - weight)
+    return matrix.scatter_add_(1, (below + 1).clamp(max=n - 1).unsqueeze(1), weight)
+
+
+def gaussian_matrix(positions: torch.Tensor, n: int, sigma: float) -> torch.Tensor:
+    """(len(positions), n) weights of a Gaussian of SD `sigma` samples about each position; rows sum to one.
+    """
+    offset = (torch.arange(n, dtype=torch.float32).unsqueeze(0) - positions.unsqueeze(1)) / max(sigma, 1e-3)
+    weights = torch.exp(-0.5 * offset.square()).clamp_min(1e-30)
+    return weights / weights.sum(1, keepdim=True)
+
+
 def smooth_noise(shape: Shape, scale: float, draw: Draw, channels: int = 1) -> torch.Tensor:
     """Noise of zero mean and about unit SD whose features are about `scale` voxels wide, (channels, *shape).
 
-    A coarse normal grid is interpolated: much cheaper than blurring white noise, and as good to the eye.
+    A coarse normal grid, interpolated linearly: much cheaper than blurring white noise, and as good to the
+    eye.
     """
     if scale <= 1.0:
         return draw.white((channels, *shape))
     coarse = [max(2, math.ceil(n / scale) + 1) for n in shape]
-    grid = draw.white((1, channels, *coarse))
-    field = F.interpolate(grid, size=tuple(shape), mode="trilinear", align_corners=True)[0]
-    return field / 0.65  # trilinear interpolation shrinks the SD to about 0.65 on average
+    field = draw.white((channels, *coarse)) / 0.65  # interpolation shrinks the SD to about 0.65 on average
+    for axis, (n, m) in enumerate(zip(shape, coarse, strict=True)):
+        field = along(field, linear_matrix(torch.linspace(0, m - 1, n), m), axis)
+    return field
 
 
 def blur(volume: torch.Tensor, sigma: Sequence[float]) -> torch.Tensor:
-    """Gaussian blur of a (k, j, i) volume; `sigma` in voxels per axis, 0 leaves that axis alone. Edges are
-    replicated.
+    """Gaussian blur of a (..., k, j, i) volume; `sigma` in voxels per axis, below 0.2 leaves that axis alone.
     """
-    out = volume[None, None]
     for axis, s in enumerate(sigma):
-        if s < 0.2:
-            continue
-        radius = max(1, math.ceil(2.5 * s))
-        x = torch.arange(-radius, radius + 1, dtype=volume.dtype)
-        kernel = torch.exp(-0.5 * (x / s) ** 2)
-        kernel = kernel / kernel.sum()
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = len(kernel)
-        pad = [0, 0, 0, 0, 0, 0]
-        pad[2 * (2 - axis)] = pad[2 * (2 - axis) + 1] = radius
-        out = F.conv3d(F.pad(out, pad, mode="replicate"), kernel.view(shape))
-    return out[0, 0]
+        if s >= 0.2:
+            n = volume.shape[axis - 3]
+            volume = along(volume, gaussian_matrix(torch.arange(n, dtype=torch.float32), n, s), axis)
+    return volume
 
 
-def dilate(mask: torch.Tensor, voxels: int) -> torch.Tensor:
-    """Bool mask grown by a cube of half-width `voxels`."""
-    if voxels < 1:
-        return mask
-    grown = F.max_pool3d(mask[None, None].float(), 2 * voxels + 1, stride=1, padding=voxels)
-    return grown[0, 0] > 0.5
+def near(mask: torch.Tensor, reach: float) -> torch.Tensor:
+    """How near a bool mask is, 0..1: about 0.5 on its border, small beyond `reach` voxels."""
+    return blur(mask.float(), (max(reach, 0.4) / 1.5,) * 3)
 
 
 def rotation(angles: Sequence[float]) -> torch.Tensor:
@@ -73,17 +95,26 @@ def sampling_grid(
         (torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * s
         for n, s in zip(shape, spacing_mm, strict=True)
     ]
-    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
-    return torch.einsum("ab,bkji->akji", matrix, grid) + centre_mm.view(3, 1, 1, 1)
+    return affine_grid(axes, centre_mm, matrix)
+
+
+def affine_grid(axes: Sequence[torch.Tensor], offset: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """`matrix` times every point of the grid spanned by three axes, plus `offset`: (3, k, j, i)."""
+    k, j, i = axes
+    out = torch.empty(3, len(k), len(j), len(i))
+    for a in range(3):
+        plane = (matrix[a, 1] * j).unsqueeze(1) + (matrix[a, 2] * i + offset[a]).unsqueeze(0)
+        torch.add((matrix[a, 0] * k).view(-1, 1, 1), plane.unsqueeze(0), out=out[a])
+    return out
 
 
 def lookup(volume: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
     """Nearest value of an integer volume at positions (3, *shape) in voxels of it; 0 outside."""
-    index = position.round().long()
-    inside = torch.ones(index.shape[1:], dtype=torch.bool)
+    flat = torch.zeros(position.shape[1:], dtype=torch.int32)
+    outside = torch.zeros(position.shape[1:], dtype=torch.bool)
     for axis, n in enumerate(volume.shape):
-        inside &= (index[axis] >= 0) & (index[axis] < n)
-        index[axis].clamp_(0, n - 1)
-    flat = (index[0] * volume.shape[1] + index[1]) * volume.shape[2] + index[2]
-    values = volume.view(-1)[flat.view(-1)].view(flat.shape)
-    return torch.where(inside, values, torch.zeros_like(values))
+        index = position[axis].round().to(torch.int32)
+        outside |= (index < 0) | (index >= n)
+        flat = flat * n + index.clamp_(0, n - 1)
+    values = torch.index_select(volume.reshape(-1), 0, flat.reshape(-1)).view(flat.shape)
+    return values.masked_fill_(outside, 0)

@@ -11,27 +11,43 @@ import torch
 from TumorSegRobustLib.models.preprocess import find_foreground, normalise
 
 from .acquisition import acquire
-from .anatomy import INDEX, IS_BRAIN, IS_FLUID, IS_STRIPPED, IS_TISSUE, IS_VENTRICLE, IS_WHITE, SOFT, Anatomy
+from .anatomy import IS_BRAIN, IS_FLUID, IS_GREY, IS_STRIPPED, IS_TISSUE, IS_VENTRICLE, IS_WHITE, Anatomy
 from .contrast import Contrast, draw_contrast
 from .distractors import paint_distractors
 from .draw import Draw
-from .fields import blur, lookup, rotation, sampling_grid, smooth_noise
-from .tumour import Lesion, draw_seeds, grow, mass_effect
+from .fields import blur, lookup, near, rotation, sampling_grid, smooth_noise
+from .painting import Scene, paint_head, paint_lesion
+from .tumour import ARCHETYPES, Lesion, Seed, draw_seeds, grow, mass_effect
+
+CHANNELS = ("flair", "t1c")
+OUTPUTS = ("whole tumour", "tumour core", "brain", "white matter", "grey matter", "fluid")
+UNKNOWN = 255  # truth the loss ignores
 
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """Parameters of the generator; probabilities unless a unit is named."""
+    """Parameters of the generator; probabilities unless a unit is named.
+
+    `channels`, `outputs`: what a sample holds, in order. `kinds`: contrast of the first channel, `kinds_t1c`
+    of the second. `present`: how often the head was scanned as (flair only, t1c only, both), if there are two
+    channels.
+    """
 
     patch: tuple[int, int, int] = (80, 80, 80)
     spacing_mm: float = 2.0
     kinds: Mapping[str, float] = field(
-        default_factory=lambda: {"flair": 0.72, "t2": 0.1, "t1": 0.03, "random": 0.15}
+        default_factory=lambda: {"flair": 0.76, "t2": 0.08, "t1": 0.02, "random": 0.14}
     )
+    channels: tuple[str, ...] = ("flair",)
+    outputs: tuple[str, ...] = ("whole tumour", "brain")
+    kinds_t1c: Mapping[str, float] = field(default_factory=lambda: {"t1c": 0.88, "random": 0.12})
+    present: tuple[float, float, float] = (0.45, 0.15, 0.4)
     tumour: float = 0.92
-    radius_mm: tuple[float, float, float] = (2.5, 10.0, 33.0)
+    archetypes: Mapping[str, float] = field(default_factory=lambda: dict(ARCHETYPES))
+    radius_mm: tuple[float, float, float] = (2.3, 10.0, 36.0)
     small: float = 0.3
-    multifocal: float = 0.15
+    multifocal: float = 0.12
+    cavity: float = 0.04
     stripped: float = 0.3
     centred: float = 0.75
     short_field: float = 0.3
@@ -39,10 +55,9 @@ class SynthConfig:
 
 @dataclass(frozen=True)
 class Sample:
-    """`image` (1, k, j, i) float32, normalised as in inference; `truth` (2, k, j, i) uint8: whole tumour,
-    brain.
-
-    `raw` is the image before normalisation, about 0..1.3.
+    """`image` (channels, k, j, i) float32, normalised as in inference, absent channels all zero; `truth`
+    (outputs, k, j, i) uint8, 255 = unknown. `raw`: the image before normalisation, about 0..1.3. `kind`: the
+    contrasts.
     """
 
     image: torch.Tensor
@@ -55,6 +70,9 @@ class HeadGenerator:
     """Draws samples; the same seed gives the same sample on the same machine type."""
 
     def __init__(self, anatomies: Sequence[Anatomy], config: SynthConfig) -> None:
+        unknown = (set(config.channels) - set(CHANNELS)) | (set(config.outputs) - set(OUTPUTS))
+        if unknown:
+            raise ValueError(f"the generator does not know {', '.join(sorted(unknown))}")
         self.anatomies = anatomies
         self.config = config
 
@@ -63,122 +81,166 @@ class HeadGenerator:
         draw = Draw(seed)
         c = self.config
         anatomy = self.anatomies[draw.integer(len(self.anatomies))]
-        seeds = (
-            draw_seeds(anatomy.brain_mm, draw, c.radius_mm, c.small, c.multifocal)
-            if draw.chance(c.tumour)
-            else []
-        )
-        focus = seeds[0].centre_mm if seeds and draw.chance(c.centred) else _any(anatomy.brain_mm, draw)
-        extent = torch.tensor(c.patch, dtype=torch.float32) * c.spacing_mm
-        middle = anatomy.brain_mm.mean(0)
-        focus = focus + (middle - focus) * draw.uniform(
-            0.0, 0.8
-        )  # inference sees whole heads, not corners of them
-        centre = focus + draw.uniforms(3, -0.2, 0.2) * extent
-        matrix = rotation(draw.uniforms(3, -0.3, 0.3).tolist()) @ torch.diag(draw.uniforms(3, 0.85, 1.15))
-        position = sampling_grid(c.patch, (c.spacing_mm,) * 3, centre, matrix)
-        position = position + smooth_noise(c.patch, 30 / c.spacing_mm, draw, 3) * draw.uniform(0, 3.0)
+        seeds = []
+        if draw.chance(c.tumour):
+            seeds = draw_seeds(anatomy, draw, c.radius_mm, c.small, c.multifocal, c.archetypes)
+        position = self._place(anatomy, seeds, draw)
         looked_up = position
         for seed_ in seeds:
             if draw.chance(0.7):
                 looked_up = mass_effect(looked_up, seed_, draw.uniform(0, 0.6))
         classes = lookup(anatomy.classes, looked_up).long()
-        image, lesions, contrast = self.paint(classes, position, seeds, draw)
-        brain = IS_BRAIN[classes]
-        whole = torch.zeros(c.patch, dtype=torch.bool)
+        scene = self.scene(classes, draw)
+        lesions = self.lesions(scene, position, seeds, draw)
+        truth = self._truth(scene, lesions)
+        stripped = self._strip(scene, truth["whole tumour"], draw)
+        raw, kinds = self._scan(scene, lesions, stripped, draw)
+        keep = self._field_of_view(c.patch[0], draw)
+        raw = torch.where(keep, raw, raw.amin((1, 2, 3), keepdim=True))
+        masks = torch.stack([self._output(name, truth, kinds) for name in c.outputs])
+        masks = torch.where(keep | (masks == UNKNOWN), masks, 0)
+        flips = [axis for axis, p in ((3, 0.5), (2, 0.15), (1, 0.1)) if draw.chance(p)]
+        raw, masks = torch.flip(raw, flips), torch.flip(masks, flips)
+        image = torch.stack(
+            [
+                _normalised(one) if kind else torch.zeros_like(one)
+                for one, kind in zip(raw, kinds, strict=True)
+            ]
+        )
+        return Sample(image, masks, raw, "+".join(kind for kind in kinds if kind))
+
+    def scene(self, classes: torch.Tensor, draw: Draw) -> Scene:
+        """What all channels share, from compact classes (k, j, i)."""
+        spacing = self.config.spacing_mm
+        patterns = {
+            "fat": smooth_noise(classes.shape, draw.uniform(8, 20) / spacing, draw)[0],
+            "plexus": smooth_noise(classes.shape, draw.uniform(3, 6) / spacing, draw)[0],
+        }
+        around = blur(IS_STRIPPED[classes].float(), (10 / spacing,) * 3)
+        if draw.chance(self.config.cavity):
+            hole = smooth_noise(classes.shape, draw.uniform(20, 45) / spacing, draw)[0] > draw.uniform(
+                1.2, 2.0
+            )
+            patterns["cavity"] = hole & IS_STRIPPED[classes] & (around < draw.uniform(0.75, 0.97))
+        return Scene(
+            classes,
+            IS_TISSUE[classes],
+            IS_WHITE[classes],
+            IS_FLUID[classes],
+            IS_VENTRICLE[classes],
+            IS_BRAIN[classes],
+            around,
+            spacing,
+            patterns,
+        )
+
+    def lesions(
+        self, scene: Scene, position: torch.Tensor, seeds: Sequence[Seed], draw: Draw
+    ) -> list[Lesion]:
+        """The lesions of `seeds` that reach into the patch."""
+        grown = [
+            grow(position, seed, scene.white, scene.tissue, scene.fluid, scene.spacing_mm, draw)
+            for seed in seeds
+        ]
+        return [lesion for lesion in grown if lesion is not None]
+
+    def paint(self, scene: Scene, lesions: Sequence[Lesion], contrast: Contrast, draw: Draw) -> torch.Tensor:
+        """The head in one contrast before any scanner saw it: (k, j, i), about 0..1.5."""
+        image = paint_head(scene, contrast, draw)
+        image = paint_distractors(image, scene, contrast, draw)
         for lesion in lesions:
-            whole |= lesion.whole
-        brain |= whole
-        raw = acquire(image, c.spacing_mm, draw, self._strip(classes, whole, draw))
-        raw, whole, brain = self._shorten(raw, whole, brain, draw)
-        flips = [axis for axis, p in ((2, 0.5), (1, 0.15), (0, 0.1)) if draw.chance(p)]
-        raw, whole, brain = (torch.flip(v, flips) for v in (raw, whole, brain))
-        truth = torch.stack([whole, brain]).to(torch.uint8)
-        return Sample(_normalised(raw)[None], truth, raw, contrast.kind)
+            paint_lesion(image, lesion, contrast, scene.spacing_mm, draw)
+        return image.clamp(min=0)
 
-    def paint(
-        self, classes: torch.Tensor, position: torch.Tensor, seeds: list, draw: Draw
-    ) -> tuple[torch.Tensor, list[Lesion], Contrast]:
-        """The head before any scanner saw it (k, j, i, about 0..1.5), its lesions, and the contrast drawn."""
+    def _place(self, anatomy: Anatomy, seeds: Sequence[Seed], draw: Draw) -> torch.Tensor:
         c = self.config
-        contrast = draw_contrast(draw, dict(c.kinds))
-        shape = classes.shape
-        tissue, white, fluid = IS_TISSUE[classes], IS_WHITE[classes], IS_FLUID[classes]
-        image = contrast.mean[classes]
-        image = _fat(image, classes, contrast, c.spacing_mm, draw)
-        scales = draw.uniforms(2, 1.0, 8.0) / c.spacing_mm
-        image = image + draw.uniform(0.005, 0.04) * smooth_noise(shape, float(scales[0]), draw)[0]
-        image = image + draw.uniform(0.0, 0.03) * smooth_noise(shape, float(scales[1]) * 4, draw)[0] * (
-            classes > 0
-        )
-        image = blur(image, (draw.uniform(0.35, 0.6),) * 3)  # partial volume, which a nearest look-up lacks
-        image = paint_distractors(
-            image, tissue, white, fluid, IS_VENTRICLE[classes], contrast, c.spacing_mm, draw
-        )
-        lesions = []
-        for seed in seeds:
-            lesion = grow(position, seed, white, tissue, fluid, c.spacing_mm, draw)
-            image = _paint_lesion(image, lesion, contrast, c.spacing_mm, draw)
-            lesions.append(lesion)
-        return image.clamp(min=0), lesions, contrast
+        if seeds and draw.chance(c.centred):
+            focus = seeds[0].centre_mm
+        else:
+            focus = anatomy.brain_mm[draw.integer(len(anatomy.brain_mm))]
+        extent = torch.tensor(c.patch, dtype=torch.float32) * c.spacing_mm
+        # inference sees whole heads, not corners of them
+        focus = focus + (anatomy.brain_mm.mean(0) - focus) * draw.uniform(0.0, 0.8)
+        centre = focus + draw.uniforms(3, -0.2, 0.2) * extent
+        matrix = rotation(draw.uniforms(3, -0.3, 0.3).tolist()) @ torch.diag(draw.uniforms(3, 0.85, 1.15))
+        position = sampling_grid(c.patch, (c.spacing_mm,) * 3, centre, matrix)
+        return position.add_(smooth_noise(c.patch, 30 / c.spacing_mm, draw, 3), alpha=draw.uniform(0, 3.0))
 
-    def _strip(self, classes: torch.Tensor, whole: torch.Tensor, draw: Draw) -> torch.Tensor | None:
+    def _truth(self, scene: Scene, lesions: Sequence[Lesion]) -> dict[str, torch.Tensor]:
+        whole, core = torch.zeros(scene.shape, dtype=torch.bool), torch.zeros(scene.shape, dtype=torch.bool)
+        for lesion in lesions:
+            whole |= lesion.whole(scene.shape)
+            core |= lesion.tumour_core(scene.shape)
+        healthy = ~whole
+        return {
+            "whole tumour": whole,
+            "tumour core": core & whole,
+            "brain": scene.brain | whole,
+            "white matter": scene.white & healthy,
+            "grey matter": IS_GREY[scene.classes] & healthy,
+            "fluid": scene.fluid & healthy,
+        }
+
+    def _output(
+        self, name: str, truth: Mapping[str, torch.Tensor], kinds: Sequence[str | None]
+    ) -> torch.Tensor:
+        if (
+            name == "tumour core"
+            and "t1c" in self.config.channels
+            and kinds[self.config.channels.index("t1c")] is None
+        ):
+            return torch.full(
+                self.config.patch, UNKNOWN, dtype=torch.uint8
+            )  # only contrast agent shows the core
+        return truth[name].to(torch.uint8)
+
+    def _scan(
+        self, scene: Scene, lesions: Sequence[Lesion], stripped: torch.Tensor | None, draw: Draw
+    ) -> tuple[torch.Tensor, list[str | None]]:
+        """Raw channels (channels, k, j, i), and the contrast of each, None where it was not scanned."""
+        c = self.config
+        wanted = [True] * len(c.channels)
+        if len(c.channels) == 2:
+            wanted = draw.choice(([True, False], [False, True], [True, True]), c.present)
+        raw = torch.zeros(len(c.channels), *c.patch)
+        kinds: list[str | None] = []
+        for n, name in enumerate(c.channels):
+            if not wanted[n]:
+                kinds.append(None)
+                continue
+            contrast = draw_contrast(draw, c.kinds if name == "flair" else c.kinds_t1c)
+            image = self.paint(scene, lesions, contrast, draw)
+            second = n > 0 and wanted[0]
+            raw[n] = acquire(image, c.spacing_mm, draw, stripped, shift_mm=0.7 if second else 0.0)
+            kinds.append(contrast.kind)
+        return raw, kinds
+
+    def _strip(self, scene: Scene, whole: torch.Tensor, draw: Draw) -> torch.Tensor | None:
+        """What a skull stripping tool keeps: its edge is smooth, at times too tight or too loose, with
+        remnants.
+        """
         if not draw.chance(self.config.stripped):
             return None
-        kept = (IS_STRIPPED[classes] | whole).float()
-        if draw.chance(0.5):  # a tool's edge is smooth, and at times too tight or too loose
+        kept = (IS_STRIPPED[scene.classes] | whole).float()
+        if draw.chance(0.5):
             kept = (blur(kept, (draw.uniform(0.7, 2.0),) * 3) > draw.uniform(0.25, 0.75)).float()
+        if draw.chance(0.15):
+            blobs = smooth_noise(scene.shape, draw.uniform(10, 30) / scene.spacing_mm, draw)[0]
+            ring = near(kept > 0.5, draw.uniform(4, 12) / scene.spacing_mm) > 0.1
+            kept = torch.maximum(kept, (ring & (blobs > draw.uniform(0.8, 1.6))).float())
         return kept
 
-    def _shorten(self, raw: torch.Tensor, whole: torch.Tensor, brain: torch.Tensor, draw: Draw) -> tuple:
-        """Cut the field of view along the body axis: the rest is padding, as at the ends of a real scan."""
-        if not draw.chance(self.config.short_field):
-            return raw, whole, brain
-        n = raw.shape[0]
-        cut = draw.integer(n // 3)
-        start, stop = (cut, n) if draw.chance(0.6) else (0, n - cut)
-        inside = torch.zeros(n, dtype=torch.bool)
-        inside[start:stop] = True
-        keep = inside.view(-1, 1, 1)
-        return torch.where(keep, raw, raw.min()), whole & keep, brain & keep
-
-
-def _any(brain_mm: torch.Tensor, draw: Draw) -> torch.Tensor:
-    return brain_mm[draw.integer(len(brain_mm))]
-
-
-def _fat(
-    image: torch.Tensor, classes: torch.Tensor, contrast: Contrast, spacing_mm: float, draw: Draw
-) -> torch.Tensor:
-    """Split the one soft-tissue class into fat (the scalp, and patches of the face and neck) and muscle."""
-    if contrast.kind == "random" and draw.chance(0.5):
-        return image
-    soft = classes == INDEX[SOFT]
-    near_brain = blur(IS_STRIPPED[classes].float(), (10 / spacing_mm,) * 3) > 0.08
-    patches = smooth_noise(classes.shape, draw.uniform(8, 20) / spacing_mm, draw)[0] > draw.uniform(-0.3, 1.0)
-    return torch.where(soft & (near_brain | patches), contrast.fat, image)
-
-
-def _paint_lesion(
-    image: torch.Tensor, lesion: Lesion, contrast: Contrast, spacing_mm: float, draw: Draw
-) -> torch.Tensor:
-    """Blend oedema, core and necrosis in, each with its own brightness and texture."""
-    sign = contrast.sign
-    edge = contrast.bright if sign > 0 else contrast.dark
-    strength = draw.choice((draw.uniform(0.04, 0.15), draw.uniform(0.12, 0.6)), (0.3, 0.7))
-    oedema_level = edge + sign * strength
-    has_oedema = bool((lesion.oedema > 0.5).any())
-    core_level = oedema_level + draw.normal(0, 0.12) if has_oedema else edge + sign * strength
-    if contrast.kind in ("t1", "random") and draw.chance(0.5):
-        core_level = contrast.bright + draw.uniform(0.15, 0.6)  # enhancement
-    cyst_like = draw.chance(0.6)
-    cyst = contrast.fluid + draw.normal(0, 0.08) if cyst_like else oedema_level + draw.normal(0, 0.2)
-    for alpha, level in ((lesion.oedema, oedema_level), (lesion.core, core_level), (lesion.necrosis, cyst)):
-        # a good part of low-grade tumours is patchy, in places as dark as brain
-        patchy = draw.choice((draw.uniform(0.01, 0.1), draw.uniform(0.1, 0.3)), (0.6, 0.4))
-        texture = smooth_noise(image.shape, draw.uniform(3, 20) / spacing_mm, draw)[0] * patchy
-        image = image * (1 - alpha) + alpha * (level + texture)
-    return image
+    def _field_of_view(self, n: int, draw: Draw) -> torch.Tensor:
+        """(n, 1, 1) bool: at times cut along the body axis, the rest is padding, as at the ends of a real
+        scan.
+        """
+        keep = torch.ones(n, dtype=torch.bool)
+        if draw.chance(self.config.short_field):
+            cut = draw.integer(n // 3)
+            keep[:cut] = False
+            if draw.chance(0.4):
+                keep = keep.flip(0)
+        return keep.view(-1, 1, 1)
 
 
 def _normalised(raw: torch.Tensor) -> torch.Tensor:

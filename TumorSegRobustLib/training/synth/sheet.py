@@ -46,7 +46,9 @@ def write_examples(
         geometry = Geometry(
             config.patch, (config.spacing_mm,) * 3, (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
         )
-        write_image(Image(sample.image[0].numpy(), geometry), out / f"example-{n}.nii.gz")
+        for name, channel in zip(config.channels, sample.image, strict=True):
+            if channel.any():
+                write_image(Image(channel.numpy(), geometry), out / f"example-{n}-{name}.nii.gz")
         write_image(Image(sample.truth[0].numpy().astype(bool), geometry), out / f"example-{n}-tumour.nii.gz")
     path = out / "sheet.png"
     _draw(samples, path)
@@ -54,19 +56,25 @@ def write_examples(
 
 
 def _draw(samples: list[Sample], path: Path) -> None:
+    """Every head with its channels side by side, the slice with the most tumour; whole tumour red, core
+    yellow.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = 6
+    channels = len(samples[0].image)
+    columns = 6 // channels * channels // channels
     rows = -(-len(samples) // columns)
-    figure = Figure(figsize=(3 * columns, 3 * rows), layout="tight")
+    figure = Figure(figsize=(3 * columns * channels, 3.2 * rows), layout="tight")
     FigureCanvasAgg(figure)
     for sample, axes in zip(samples, np.atleast_1d(figure.subplots(rows, columns)).flat, strict=False):
-        tumour = sample.truth[0].numpy()
+        tumour = sample.truth[0].numpy() == 1
         k = int(tumour.sum((1, 2)).argmax()) if tumour.any() else tumour.shape[0] // 2
-        axes.imshow(sample.image[0, k].numpy(), cmap="gray", vmin=-3, vmax=3)
-        if tumour[k].any():
-            axes.contour(tumour[k], [0.5], colors="red", linewidths=0.7)
+        axes.imshow(np.hstack([one[k].numpy() for one in sample.image]), cmap="gray", vmin=-2.5, vmax=3)
+        for truth, colour in zip(sample.truth[:2], ("red", "yellow"), strict=False):
+            outline = np.hstack([truth[k].numpy() == 1] * channels)
+            if outline.any() and (colour == "red" or channels > 1):
+                axes.contour(outline, [0.5], colors=colour, linewidths=0.7)
         axes.set_title(f"{sample.kind}, {int(tumour.sum())} voxels of tumour", fontsize=8)
         axes.axis("off")
     figure.savefig(path, dpi=60)
