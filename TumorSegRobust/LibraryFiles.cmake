@@ -28,6 +28,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/command_evaluate.py
   TumorSegRobustLib/cli/command_export.py
   TumorSegRobustLib/cli/command_journal.py
+  TumorSegRobustLib/cli/command_loho.py
   TumorSegRobustLib/cli/command_models.py
   TumorSegRobustLib/cli/command_refine.py
   TumorSegRobustLib/cli/command_segment.py
@@ -144,8 +145,10 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/views.py
   TumorSegRobustLib/scene/volumes.py
   TumorSegRobustLib/training/__init__.py
+  TumorSegRobustLib/training/checkpoints.py
   TumorSegRobustLib/training/config.py
   TumorSegRobustLib/training/data.py
+  TumorSegRobustLib/training/distributed.py
   TumorSegRobustLib/training/loho/__init__.py
   TumorSegRobustLib/training/loho/arms.py
   TumorSegRobustLib/training/loho/config.py
@@ -159,8 +162,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/monitor.py
   TumorSegRobustLib/training/packaging.py
   TumorSegRobustLib/training/real.py
+  TumorSegRobustLib/training/running.py
   TumorSegRobustLib/training/sample_case.py
   TumorSegRobustLib/training/stage1.py
+  TumorSegRobustLib/training/style.py
+  TumorSegRobustLib/training/style_bank.py
   TumorSegRobustLib/training/surface.py
   TumorSegRobustLib/training/synth/__init__.py
   TumorSegRobustLib/training/synth/acquisition.py
@@ -173,6 +179,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/painting.py
   TumorSegRobustLib/training/synth/sheet.py
   TumorSegRobustLib/training/synth/tumour.py
+  TumorSegRobustLib/training/tissue.py
   TumorSegRobustLib/trust/__init__.py
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py

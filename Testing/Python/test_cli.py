@@ -35,6 +35,7 @@ COMMANDS = [
     ["journal", "replay"],
     ["train", "synth"],
     ["train", "stage1"],
+    ["train", "loho"],
 ]
 
 

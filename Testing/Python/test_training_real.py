@@ -116,6 +116,16 @@ def test_image_and_truth_move_together(case: RealCase) -> None:
         assert float(inside.median()) > float(outside.median()) + 0.3
 
 
+def test_noise_for_the_experiment_has_the_sd_that_was_asked_for(case: RealCase) -> None:
+    plain, noisy = heads(case, flip=0.0, dropout=1.0).sample(2), heads(case, flip=0.0, dropout=1.0, noise=0.5)
+    image, truth = noisy.sample(2)
+    there = [n for n, channel in enumerate(plain[0]) if channel.any()]
+    assert len(there) == 1  # the dropped channel stays zero
+    assert float((image - plain[0])[there].std()) == pytest.approx(0.5, rel=0.03)
+    assert torch.equal(image[1 - there[0]], plain[0][1 - there[0]])
+    assert torch.equal(truth, plain[1])
+
+
 def test_flips_swap_left_and_right(case: RealCase) -> None:
     plain, flipped = heads(case, flip=0.0).sample(4), heads(case, flip=1.0).sample(4)
     assert torch.equal(plain[0].flip(3), flipped[0])

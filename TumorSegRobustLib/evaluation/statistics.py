@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """"better", "worse" or "no difference shown": what the interval allows to say, no more."""
+        """ "better", "worse" or "no difference shown": what the interval allows to say, no more."""
         if self.difference.low > 0:
             return "better"
         return "worse" if self.difference.high < 0 else "no difference shown"

@@ -116,10 +116,13 @@ class RealHeads:
         centred: float = 0.7,
         dropout: float = 0.4,
         flip: float = 0.5,
+        noise: float = 0.0,
     ) -> None:
         """augment: None, the name of a preset, settings of `training.augment`, or a pipeline.
 
         centred: probability of a patch around tumour. dropout: of losing one channel where several are there.
+        noise: standard deviations of Gaussian noise on the normalised image, always (REQUIREMENTS 16.4; for
+        the experiment that asks whether it helps).
         """
         if not cases:
             raise UnusableInput("No real case to train on; check the manifest and the sites.")
@@ -128,7 +131,7 @@ class RealHeads:
         self.spacing_mm = (float(sides[0]), float(sides[1]), float(sides[2]))
         self.patch = (int(patch[0]), int(patch[1]), int(patch[2]))
         self.augment, self.seed = _pipeline(augment), seed
-        self.centred, self.dropout, self.flip = centred, dropout, flip
+        self.centred, self.dropout, self.flip, self.noise = centred, dropout, flip, noise
         self._cache: MutableMapping[object, PreparedCase] = {} if cache is None else cache
 
     def preload(self) -> None:
@@ -158,6 +161,8 @@ class RealHeads:
             [normalised(one) if there else one * 0 for one, there in zip(raw, present, strict=True)]
         )
         image, truth = self._cut(image, truth, seen, present, draw)
+        if self.noise:
+            image = image + self.noise * draw.white(image.shape) * keep
         if draw.chance(self.flip):
             image, truth = image.flip(3), truth.flip(3)
         return image.contiguous(), truth.contiguous()
