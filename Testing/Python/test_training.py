@@ -1,144 +1,39 @@
-"""The generator and the training of stage 1, on a toy head so that no data is needed."""
+"""The training of stage 1, on toy heads so that no data is needed."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
+from fixtures_training import a_config, network, write_cases, write_label_maps
 
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
-from TumorSegRobustLib.models import ModelPackage
+from TumorSegRobustLib.models import ModelPackage, build_network
 from TumorSegRobustLib.progress import Progress
 from TumorSegRobustLib.training import packaging, stage1
+from TumorSegRobustLib.training.checkpoints import load_initial
 from TumorSegRobustLib.training.config import StageOneConfig, read_config
-from TumorSegRobustLib.training.synth import Draw, HeadGenerator, SynthConfig, load_anatomies
-from TumorSegRobustLib.training.synth.acquisition import rician, thick_slices
-from TumorSegRobustLib.training.synth.anatomy import INDEX, LABELS
-from TumorSegRobustLib.training.synth.contrast import draw_contrast
-from TumorSegRobustLib.training.synth.fields import blur, lookup, smooth_noise
-from TumorSegRobustLib.training.synth.tumour import Seed, mass_effect
+from TumorSegRobustLib.training.data import Examples, batches, example_order, examples
+from TumorSegRobustLib.training.monitor import Monitor
+from TumorSegRobustLib.training.stage1 import Objective
 
 CONFIGS = Path(__file__).parents[2] / "TumorSegRobustLib/training/configs"
-NETWORK = {
-    "name": "UNet",
-    "args": {
-        "spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": [4, 8], "strides": [2],
-        "num_res_units": 1, "norm": ["instance", {"affine": True}],
-    },
-}  # fmt: skip
+BOTH = ("flair", "t1c")
+TUMOUR_AND_BRAIN = ("whole tumour", "tumour core", "brain")
 
 
 @pytest.fixture(scope="module")
 def label_maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two toy heads: skin, bone, grey matter, white matter and a ventricle as nested ellipsoids, 1 mm."""
-    folder = tmp_path_factory.mktemp("labels")
-    z, y, x = np.mgrid[-64:64, -64:64, -64:64]
-    for name, wide in (("toy_1", 1.0), ("toy_2", 0.85)):
-        distance = np.sqrt((z / 1.1) ** 2 + y**2 + (x / wide) ** 2)
-        labels = np.zeros(distance.shape, np.int32)
-        for radius, label in ((56, 511), (53, 515), (48, 24), (46, 3), (40, 2), (10, 4)):
-            labels[distance < radius] = label
-        image = sitk.GetImageFromArray(labels)
-        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
-    return folder
+    return write_label_maps(tmp_path_factory.mktemp("labels"))
 
 
 @pytest.fixture(scope="module")
-def generator(label_maps: Path) -> HeadGenerator:
-    return HeadGenerator(load_anatomies(label_maps), SynthConfig(patch=(32, 40, 24), spacing_mm=4.0))
-
-
-def test_same_seed_gives_the_same_head_and_another_seed_another(generator: HeadGenerator) -> None:
-    first, again, other = generator.sample(3), generator.sample(3), generator.sample(4)
-    assert torch.equal(first.image, again.image)
-    assert torch.equal(first.truth, again.truth)
-    assert not torch.equal(first.image, other.image)
-
-
-def test_samples_are_finite_normalised_and_their_tumours_lie_in_the_brain(generator: HeadGenerator) -> None:
-    for seed in range(12):
-        sample = generator.sample(seed)
-        assert sample.image.shape == (1, 32, 40, 24)
-        assert sample.truth.shape == (2, 32, 40, 24)
-        assert torch.isfinite(sample.image).all()
-        assert float(sample.image.min()) >= -4
-        assert float(sample.image.max()) <= 6
-        assert not (sample.truth[0] & ~sample.truth[1] & 1).any(), "tumour outside the brain"
-
-
-def test_tumours_are_present_as_often_as_configured(label_maps: Path) -> None:
-    config = SynthConfig(patch=(24, 24, 24), spacing_mm=6.0, tumour=0.0)
-    none = HeadGenerator(load_anatomies(label_maps), config)
-    always = HeadGenerator(load_anatomies(label_maps), replace(config, tumour=1.0, small=0.0, centred=1.0))
-    assert not any(none.sample(seed).truth[0].any() for seed in range(6))
-    assert sum(bool(always.sample(seed).truth[0].any()) for seed in range(6)) >= 5
-
-
-def test_brightness_is_ordered_in_flair() -> None:
-    for seed in range(20):
-        contrast = draw_contrast(Draw(seed), {"flair": 1.0})
-        assert contrast.fluid < contrast.white
-        assert contrast.fluid < contrast.grey
-        assert contrast.mean.shape == (len(LABELS),)
-
-
-def test_label_maps_are_merged_left_and_right(label_maps: Path, tmp_path: Path) -> None:
-    labels = np.zeros((8, 8, 8), np.int32)
-    labels[0, 0, 0], labels[0, 0, 1] = 2, 41
-    sitk.WriteImage(sitk.GetImageFromArray(labels), str(tmp_path / "a.nii.gz"))
-    classes = load_anatomies(tmp_path)[0].classes
-    assert classes[0, 0, 0] == classes[0, 0, 1] == INDEX[2]
-    with pytest.raises(FileNotFoundError, match="No label maps"):
-        load_anatomies(tmp_path / "absent")
-
-
-def test_lookup_is_nearest_and_zero_outside() -> None:
-    volume = torch.arange(8, dtype=torch.uint8).view(2, 2, 2)
-    position = torch.tensor([[1.2, 0.0, 9.0], [0.4, 0.6, 0.0], [0.6, 0.0, 0.0]]).view(3, 1, 1, 3)
-    assert lookup(volume, position).flatten().tolist() == [5, 2, 0]
-
-
-def test_blur_keeps_the_mean_and_smooth_noise_its_scale() -> None:
-    draw = Draw(0)
-    volume = draw.white((20, 20, 20))
-    soft = blur(volume, (1.0, 0.0, 2.0))
-    assert float(soft.mean()) == pytest.approx(float(volume.mean()), abs=0.05)
-    assert float(soft.std()) < 0.5 * float(volume.std())
-    rough = smooth_noise((40, 40, 40), 8, draw)[0]
-    assert 0.6 < float(rough.std()) < 1.4
-    assert float((rough[1:] - rough[:-1]).abs().mean()) < 0.5 * float(rough.std())
-
-
-def test_mass_effect_pulls_the_look_up_towards_the_tumour_and_spares_the_far_side() -> None:
-    seed = Seed(torch.zeros(3), 10.0)
-    at = torch.tensor([[10.0, 100.0], [0.0, 0.0], [0.0, 0.0]]).view(3, 1, 1, 2)
-    moved = mass_effect(at, seed, 0.5)
-    assert 0 < float(moved[0, 0, 0, 0]) < 10
-    assert float(moved[0, 0, 0, 1]) == pytest.approx(100.0, abs=1e-4)
-
-
-def test_thick_slices_vary_less_along_their_axis_and_keep_the_shape() -> None:
-    volume = Draw(1).white((30, 10, 10))
-    thick = thick_slices(volume, 0, 5.0, Draw(2))
-    assert thick.shape == volume.shape
-    assert float((thick[1:] - thick[:-1]).abs().mean()) < 0.3 * float((volume[1:] - volume[:-1]).abs().mean())
-
-
-def test_rician_noise_is_positive_and_lifts_the_background() -> None:
-    noisy = rician(torch.zeros(20, 20, 20), 0.1, Draw(3))
-    assert float(noisy.min()) >= 0
-    assert float(noisy.mean()) == pytest.approx(0.1 * np.sqrt(np.pi / 2), rel=0.05)
-
-
-def a_config(label_maps: Path, **changes: object) -> StageOneConfig:
-    synth = SynthConfig(patch=(16, 16, 16), spacing_mm=7.0, tumour=1.0, small=0.0)
-    base = StageOneConfig("toy", str(label_maps), NETWORK, synth=synth, steps=6, workers=0, log_every=2)
-    return replace(base, **changes)  # type: ignore[arg-type]
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_cases(tmp_path_factory.mktemp("cases"))
 
 
 def test_training_that_was_interrupted_ends_where_an_uninterrupted_one_does(
@@ -207,3 +102,168 @@ def test_finished_runs_become_a_package_that_verifies(label_maps: Path, tmp_path
     config.write_text(config.read_text().replace("[a, b]", "[a, missing]"))
     with pytest.raises(UnusableInput, match="no finished training"):
         packaging.main(config, tmp_path / "runs", out)
+
+
+def test_settings_that_contradict_each_other_are_named(label_maps: Path, tmp_path: Path) -> None:
+    wrong: dict[str, dict] = {
+        "in_channels is 1, but there are 2": {"channels": BOTH},
+        "out_channels is 2, but there are 1": {"outputs": ("whole tumour",)},
+        "the first one is always whole tumour": {"outputs": ("brain", "whole tumour")},
+        "tumour cores is unknown": {"outputs": ("whole tumour", "tumour cores")},
+        "share is 2": {"real": {"manifest": "m.csv", "share": 2.0}},
+        "unknown setting sharing": {"real": {"manifest": "m.csv", "sharing": 1.0}},
+        "learns nothing without them": {"real": {"manifest": "m.csv", "masks": False}},
+        "precision: 'int8'": {"precision": "int8"},
+    }
+    for message, changes in wrong.items():
+        with pytest.raises(UnusableInput, match=message):
+            stage1.train(a_config(label_maps, **changes), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers_and_text_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    text = "name: x\nlabel_maps: y\nnetwork: {}\nlearning_rate: 1e-3\nsynth: {channels: [flair, t1c]}\n"
+    path.write_text(text)
+    assert read_config(path).learning_rate == 0.001
+    assert read_config(path).channels == read_config(path).heads.channels == BOTH
+    for line, message in (("steps: many", "steps is 'many'"), ("steps: 1.5", "a whole number")):
+        path.write_text(text + line + "\n")
+        with pytest.raises(UnusableInput, match=message):
+            read_config(path)
+    path.write_text("- a list\n")
+    with pytest.raises(UnusableInput, match="no table of settings"):
+        read_config(path)
+
+
+def test_an_example_is_real_as_often_as_the_share_says_and_always_the_same() -> None:
+    def source(value: int):  # a stand-in whose examples carry their number
+        return lambda n: (torch.full((1,), value), torch.full((1,), n))
+
+    mixed = Examples(5, source(0), source(1), share=0.3)
+    kinds = [int(mixed[n][0]) for n in range(1000)]
+    assert 0.26 < sum(kinds) / 1000 < 0.34
+    assert kinds == [int(mixed.is_real(n)) for n in range(1000)]
+    assert kinds != [int(Examples(6, source(0), source(1), 0.3)[n][0]) for n in range(1000)]
+    assert not any(Examples(5, source(0), None, 0.3).is_real(n) for n in range(50))
+
+
+def test_batches_come_in_one_order_with_any_number_of_workers_and_ranks_share_it() -> None:
+    data = Examples(0, lambda n: (torch.tensor([n]), torch.tensor([n])))
+    for workers in (0, 2):
+        found = [image.flatten().tolist() for image, _ in itertools.islice(batches(data, 3, workers, 6), 3)]
+        assert found == [[6, 7, 8], [9, 10, 11], [12, 13, 14]]
+    ranks = [list(itertools.islice(example_order(4, 2, rank, 3), 2)) for rank in range(3)]
+    assert ranks == [[[4, 5], [10, 11]], [[6, 7], [12, 13]], [[8, 9], [14, 15]]]
+
+
+def two_channels(label_maps: Path, manifest: Path, **changes: object) -> StageOneConfig:
+    real = {"manifest": str(manifest), "share": 0.5}
+    return a_config(
+        label_maps, network=network(2, 3), channels=BOTH, outputs=TUMOUR_AND_BRAIN, real=real, **changes
+    )
+
+
+def test_generated_and_real_examples_fit_together(label_maps: Path, manifest: Path) -> None:
+    config = two_channels(label_maps, manifest)
+    data = examples(config)
+    kinds = {data.is_real(n): n for n in range(12)}
+    assert set(kinds) == {True, False}
+    for is_real, n in kinds.items():
+        image, truth = data[n]
+        assert image.shape == (2, 16, 16, 16)
+        assert truth.shape == (3, 16, 16, 16)
+        assert truth.dtype == torch.uint8
+        assert bool((truth[2] == 255).all()) == is_real, "only the generator knows the brain"
+
+
+def test_training_on_both_kinds_learns_and_packs(label_maps: Path, manifest: Path, tmp_path: Path) -> None:
+    config = two_channels(label_maps, manifest, steps=40, log_every=10, learning_rate=5e-3)
+    stage1.train(config, tmp_path)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert losses[-1] < losses[0]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(label_maps: Path, tmp_path: Path) -> None:
+    stage1.train(a_config(label_maps, steps=1), tmp_path)
+    stage1.train(a_config(label_maps, steps=2, log_every=1, workers=1), tmp_path)
+    other = a_config(label_maps, learning_rate=0.1)
+    other = replace(other, synth=replace(other.synth, spacing_mm=6.0))
+    with pytest.raises(UnusableInput, match=r"another configuration \(learning_rate, synth.spacing_mm\)"):
+        stage1.train(other, tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(UnusableInput, match="damaged"):
+        stage1.train(a_config(label_maps), tmp_path)
+
+
+def test_pretrained_weights_start_what_they_fit(label_maps: Path, tmp_path: Path) -> None:
+    stage1.train(a_config(label_maps, steps=2), tmp_path / "first")
+    weights = tmp_path / "first/weights.pt"
+    state = torch.load(weights, weights_only=True)
+    wider = build_network(network(1, 3))
+    loaded, all_of_them = load_initial(wider, weights)
+    assert 0 < loaded < all_of_them == len(state)
+    same = [name for name, value in wider.state_dict().items() if torch.equal(value, state.get(name, value))]
+    assert len(same) >= loaded
+    config = a_config(label_maps, steps=1, initial=str(weights), learning_rate=0.0)
+    stage1.train(config, tmp_path / "second")
+    again = torch.load(tmp_path / "second/weights.pt", weights_only=True)
+    assert all(torch.allclose(again[name], state[name]) for name in state)
+    first_line = json.loads((tmp_path / "second/log.jsonl").read_text().splitlines()[0])
+    assert first_line == {"step": 0, "initial": str(weights), "tensors": len(state), "of": len(state)}
+    with pytest.raises(UnusableInput, match="no tensor fits"):
+        load_initial(torch.nn.Linear(2, 2), weights)
+
+
+def test_the_monitor_scores_cases_with_flair_and_mask_and_the_core_where_it_is_known(manifest: Path) -> None:
+    class Bright(torch.nn.Module):
+        """Tumour where FLAIR is bright; its core where T1c is bright too."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x[:, :1] - 1.0, x[:, 1:2] - 1.0], 1)
+
+    monitor = Monitor(manifest.parent)
+    assert monitor.cases == ("brats-1", "brats-2", "plain-1")
+    outputs = ("whole tumour", "tumour core")
+    scores = monitor.score(Bright(), 4.0, torch.device("cpu"), channels=BOTH, outputs=outputs)
+    assert set(scores["sites"]) == {"brats", "plain"}
+    assert min(scores["cases"].values()) > 0.8
+    assert set(scores["core"]["cases"]) == {"brats-1", "brats-2"}
+    assert all(0.1 < value < scores["cases"][case] for case, value in scores["core"]["cases"].items())
+    alone = monitor.score(torch.nn.Identity(), 4.0, torch.device("cpu"))
+    assert "core" not in alone
+
+
+def test_networks_with_several_resolutions_are_supervised_at_each(label_maps: Path, tmp_path: Path) -> None:
+    dyn = {
+        "name": "DynUNet",
+        "args": {
+            "spatial_dims": 3, "in_channels": 1, "out_channels": 2, "kernel_size": [3, 3, 3],
+            "strides": [1, 2, 2], "upsample_kernel_size": [2, 2], "filters": [4, 8, 8],
+            "deep_supervision": True, "deep_supr_num": 1,
+        },
+    }  # fmt: skip
+    config = a_config(label_maps, network=dyn, deep_supervision=(1.0, 0.5), steps=2, precision="fp32")
+    summary = stage1.train(config, tmp_path)
+    assert summary["steps"] == 2
+    with pytest.raises(ValueError, match="2 resolutions, but only 1 factors"):
+        stage1.train(replace(config, deep_supervision=(1.0,)), tmp_path / "too few")
+
+
+def test_the_loss_of_the_old_configurations_is_what_it_was(label_maps: Path) -> None:
+    """Dice + cross-entropy of the tumour and brain_weight times that of the brain."""
+    from monai.losses import DiceCELoss
+
+    class Still:
+        device, progress = torch.device("cpu"), 0.0
+
+        @staticmethod
+        def autocast() -> torch.autocast:
+            return torch.autocast("cpu", torch.bfloat16, enabled=False)
+
+    logits = torch.randn(2, 2, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    truth = (torch.rand(logits.shape, generator=torch.Generator().manual_seed(1)) > 0.7).to(torch.uint8)
+    loss = DiceCELoss(sigmoid=True, smooth_nr=1.0, smooth_dr=1.0)
+    expected = loss(logits[:, :1], truth[:, :1].float()) + 0.3 * loss(logits[:, 1:], truth[:, 1:].float())
+    found = Objective(a_config(label_maps))(Still(), torch.nn.Identity(), logits, truth)  # type: ignore[arg-type]
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)

@@ -1,27 +1,159 @@
-"""Endless training pairs from the generator, the same order again after a restart."""
+"""Endless training examples, generated and real, in an order that a restart finds again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
-from .synth import HeadGenerator
+from TumorSegRobustLib.errors import UnusableInput
+
+from .config import RealSource, StageOneConfig
+from .distributed import World
+from .synth import HeadGenerator, SynthConfig, load_anatomies
+
+if TYPE_CHECKING:
+    from .real import RealHeads
+
+Example = tuple[torch.Tensor, torch.Tensor]
+SEED_SPAN = 100_000_000  # generated heads of two seeds never meet
+PREFETCH = 8
+_WHICH_KIND, _AUGMENTATION = 1, 2  # separate streams of the same seed
 
 
-class SyntheticHeads(IterableDataset):
-    """Sample n has the seed `base_seed + n`, whoever makes it; `start` is the first n."""
+class Examples(Dataset[Example]):
+    """Example n (image float32 (C, k, j, i), truth uint8 (T, k, j, i)) depends on the seed and n only.
 
-    def __init__(self, generator: HeadGenerator, base_seed: int, start: int = 0) -> None:
-        super().__init__()
-        self.generator, self.base_seed, self.start = generator, base_seed, start
+    It is real when a seeded draw falls below `share`, otherwise generated.
+    """
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        info = get_worker_info()
-        torch.set_num_threads(1)
-        index, step = self.start + (info.id if info else 0), info.num_workers if info else 1
-        while True:
-            sample = self.generator.sample(self.base_seed + index)
-            yield sample.image, sample.truth
-            index += step
+    def __init__(
+        self,
+        seed: int,
+        generated: Callable[[int], Example] | None,
+        real: Callable[[int], Example] | None = None,
+        share: float = 0.0,
+    ) -> None:
+        self.seed, self.share = seed, share
+        self.generated, self.real = generated, real
+
+    def is_real(self, n: int) -> bool:
+        return self.real is not None and _fraction(self.seed, n, _WHICH_KIND) < self.share
+
+    def __getitem__(self, n: int) -> Example:
+        source = self.real if self.is_real(n) else self.generated
+        assert source is not None
+        return source(n)
+
+
+def examples(config: StageOneConfig, cache: MutableMapping[Any, Any] | None = None) -> Examples:
+    """The examples of a configuration; real scans are read now, once. UnusableInput names a bad path.
+
+    `cache`: of prepared scans, for several trainings in one process.
+    """
+    source = config.real_source
+    share = source.share if source else 0.0
+    real = None
+    if source and share > 0:
+        real = real_heads(source, config.channels, config.outputs, config.synth, config.seed, cache).sample
+    return Examples(config.seed, _generated(config) if share < 1 else None, real, share)
+
+
+def real_heads(
+    source: RealSource,
+    channels: Sequence[str],
+    outputs: Sequence[str],
+    synth: SynthConfig,
+    seed: int,
+    cache: MutableMapping[Any, Any] | None = None,
+) -> RealHeads:
+    """The scans of a source in the patches of `synth`, every case prepared."""
+    from TumorSegRobustLib.evaluation.manifest import read_manifest
+
+    from .real import RealHeads, real_cases
+
+    cases = real_cases(
+        read_manifest(Path(source.manifest)), channels, source.sites, source.exclude_sites, source.masks
+    )
+    augment = pipeline(source.augment, source.style_bank)
+    heads = RealHeads(cases, channels, outputs, synth.spacing_mm, synth.patch, augment, seed, cache)
+    heads.preload()
+    return heads
+
+
+def batches(
+    data: Dataset[Example], batch: int, workers: int, start: int = 0, world: World | None = None
+) -> Iterator[Any]:
+    """Batches from example `start` on, in the same order with any number of workers.
+
+    Of `world.size * batch` examples in a row every rank gets its `batch`.
+    """
+    world = world or World()
+    order = example_order(start, batch, world.rank, world.size)
+    return iter(
+        DataLoader(
+            data,
+            batch_sampler=order,
+            num_workers=workers,
+            prefetch_factor=PREFETCH if workers else None,
+        )
+    )
+
+
+def example_order(start: int, batch: int, rank: int = 0, size: int = 1) -> Iterator[list[int]]:
+    """The numbers of the examples in each batch of one rank, without end."""
+    first = start + rank * batch
+    while True:
+        yield list(range(first, first + batch))
+        first += size * batch
+
+
+def pipeline(augment: Any, style_bank: str | None = None) -> Any:
+    """The pipeline of a preset's name or of settings; None for "none" and for nothing."""
+    if not augment or augment == "none":
+        return None
+    room = import_module(".augment", __package__)
+    if isinstance(augment, str) and augment not in room.PRESETS:
+        raise UnusableInput(f"There is no augmentation {augment}; there are {', '.join(room.PRESETS)}.")
+    settings = room.PRESETS[augment] if isinstance(augment, str) else augment
+    if style_bank is None:
+        return room.build(settings)
+    return room.build(settings, import_module(".style_bank", __package__).StyleBank.load(Path(style_bank)))
+
+
+def _generated(config: StageOneConfig) -> Callable[[int], Example]:
+    try:
+        anatomies = load_anatomies(Path(config.label_maps), config.anatomies)
+    except FileNotFoundError as error:
+        raise UnusableInput(f"{error} Set label_maps to the folder of the label maps.") from error
+    generator = HeadGenerator(anatomies, config.heads)
+    augment = pipeline(config.augment, config.style_bank)
+
+    def example(n: int) -> Example:
+        sample = generator.sample(config.seed * SEED_SPAN + n)
+        if augment is None:
+            return sample.image, sample.truth
+        return _augmented(sample.raw, sample.truth, augment, config.seed, n)
+
+    return example
+
+
+def _augmented(raw: torch.Tensor, truth: torch.Tensor, augment: Any, seed: int, n: int) -> Example:
+    """Augment the raw channels (C, k, j, i) and normalise them as in inference; absent channels stay zero."""
+    from .real import normalised
+    from .synth.draw import Draw
+
+    stream = np.random.SeedSequence([seed, n, _AUGMENTATION]).generate_state(1, np.uint64)[0]
+    present = [bool(channel.any()) for channel in raw]
+    raw, truth = augment(raw, truth, Draw(int(stream >> np.uint64(1))))
+    channels = [normalised(one) if there else one * 0 for one, there in zip(raw, present, strict=True)]
+    return torch.stack(channels).contiguous(), truth.contiguous()
+
+
+def _fraction(seed: int, n: int, stream: int) -> float:
+    return float(np.random.SeedSequence([seed, n, stream]).generate_state(1, np.uint32)[0]) / 2**32

@@ -1,32 +1,29 @@
-"""Training of a first-stage network on generated heads: resumable, loud about NaN, on CPU or GPU."""
+"""Training of a first-stage network on generated and real heads: resumable, on CPU or GPU."""
 
 from __future__ import annotations
 
-import copy
 import json
-import math
-import os
 import time
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
+from TumorSegRobustLib.errors import Cancelled
 from TumorSegRobustLib.models.networks import build_network
 from TumorSegRobustLib.progress import Progress
 
-from .config import StageOneConfig, read_config
-from .data import SyntheticHeads
+from .checkpoints import write_whole
+from .config import HOUSEKEEPING, StageOneConfig, read_config
+from .data import batches, examples
+from .distributed import World, world_of_this_process
+from .losses import DeepSupervision, build_loss
 from .monitor import Monitor
-from .synth import HeadGenerator, load_anatomies
+from .running import NotFiniteError, Run
 
-SEED_SPAN = 100_000_000  # samples of two seeds never meet
-
-
-class NotFiniteError(FloatingPointError):
-    """The loss is NaN or infinite; the last checkpoint is intact."""
+__all__ = ["NotFiniteError", "main", "train"]
 
 
 def main(
@@ -43,152 +40,91 @@ def main(
 
 
 def train(
-    config: StageOneConfig, out: Path, *, monitor: Monitor | None = None, progress: Progress | None = None
+    config: StageOneConfig,
+    out: Path,
+    *,
+    monitor: Monitor | None = None,
+    progress: Progress | None = None,
+    cache: MutableMapping[Any, Any] | None = None,
 ) -> dict[str, Any]:
-    progress = progress or Progress()
-    out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = _Run(config, out, device)
-    data = SyntheticHeads(
-        HeadGenerator(load_anatomies(Path(config.label_maps), config.anatomies), config.synth),
-        config.seed * SEED_SPAN,
-        run.step * config.batch,
+    """As `main`, from the configuration itself; `cache` keeps prepared real scans between trainings."""
+    config.check()
+    with world_of_this_process() as world:
+        return _train(config, Path(out), monitor, progress or Progress(), cache, world)
+
+
+def _train(
+    config: StageOneConfig,
+    out: Path,
+    monitor: Monitor | None,
+    progress: Progress,
+    cache: MutableMapping[Any, Any] | None,
+    world: World,
+) -> dict[str, Any]:
+    torch.manual_seed(config.seed)
+    settings = config.to_json()
+    run = Run(
+        build_network(config.network),
+        config,
+        out,
+        identity={key: value for key, value in settings.items() if key not in HOUSEKEEPING},
+        initial=Path(config.initial) if config.initial else None,
+        world=world,
     )
-    loader = iter(
-        DataLoader(
-            data, batch_size=config.batch, num_workers=config.workers, prefetch_factor=_prefetch(config)
-        )
-    )
+    compute = Objective(config)
     losses: list[float] = []
-    saved = started = time.monotonic()
-    while run.step < config.steps:
-        losses.append(run.advance(*next(loader)))
-        progress.report(run.step / config.steps, f"step {run.step} of {config.steps}")
-        if run.step % config.log_every == 0:
-            recent = losses[-config.log_every :]
-            run.log({"loss": sum(recent) / len(recent), "seconds": time.monotonic() - started})
-        if monitor and run.step % config.monitor_every == 0:
-            run.log({"monitor": monitor.score(run.average, config.synth.spacing_mm, device)})
-        if time.monotonic() - saved > 60 * config.checkpoint_minutes:
-            run.save()
-            saved = time.monotonic()
+    started = time.monotonic()
+    if run.step < config.steps:
+        loader = batches(examples(config, cache), config.batch, config.workers, run.examples, world)
+    try:
+        while run.step < config.steps:
+            image, truth = next(loader)
+            losses.append(run.advance(lambda model, i=image, t=truth: compute(run, model, i, t)))  # type: ignore[misc]
+            progress.report(run.step / config.steps, f"step {run.step} of {config.steps}")
+            if run.step % config.log_every == 0:
+                recent = losses[-config.log_every :]
+                run.log({"loss": sum(recent) / len(recent), "seconds": time.monotonic() - started})
+            if monitor and world.leads and run.step % config.monitor_every == 0:
+                run.log({"monitor": _scores(monitor, run, config)})
+            run.save_now_and_then()
+    except Cancelled:
+        run.save()
+        raise
     run.save()
     summary = {
-        "config": config.to_json(),
+        "config": settings,
         "steps": run.step,
-        "device": device.type,
+        "device": run.device.type,
+        "processes": world.size,
         "loss": losses[-1] if losses else None,
     }
-    if monitor:
-        summary["monitor"] = monitor.score(run.average, config.synth.spacing_mm, device)
-    _replace(out / "weights.pt", lambda path: torch.save(run.average.state_dict(), path))
-    _replace(out / "summary.json", lambda path: path.write_text(json.dumps(summary, indent=1)))
+    if world.leads:
+        if monitor:
+            summary["monitor"] = _scores(monitor, run, config)
+        write_whole(out / "weights.pt", lambda path: torch.save(run.average.state_dict(), path))
+        write_whole(out / "summary.json", lambda path: path.write_text(json.dumps(summary, indent=1)))
+    world.wait()
     return summary
 
 
-class _Run:
-    """Network, its running average, optimiser and step count."""
+class Objective:
+    """The loss of a batch under a configuration."""
 
-    def __init__(self, config: StageOneConfig, out: Path, device: torch.device) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.out, self.device, self.step = config, out, device, 0
-        network = build_network(config.network).train()
-        self.network = _fp32_transposed(network).to(device).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(build_network(config.network)).to(device).eval()
-        self.average.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
-        if (out / "checkpoint.pt").exists():
-            state = torch.load(out / "checkpoint.pt", map_location=device, weights_only=True)
-            self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step = int(state["step"])
+    def __init__(self, config: StageOneConfig) -> None:
+        loss = build_loss(config.loss, config.weights)
+        self._loss = DeepSupervision(loss, config.deep_supervision) if config.deep_supervision else loss
 
-    def advance(self, image: torch.Tensor, truth: torch.Tensor) -> float:
-        """One step of the optimiser; the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(self.step, self.config)
-        image = image.to(self.device, memory_format=torch.channels_last_3d)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.network(image)
-        loss = segmentation_loss(logits.float(), truth.to(self.device).float(), self.config.brain_weight)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NotFiniteError(
-                f"The loss is {value} at step {self.step} of {self.config.name}; "
-                "the last checkpoint is intact."
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0, error_if_nonfinite=True)
-        self.optimiser.step()
-        self.step += 1
-        decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for a, b in zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            ):
-                a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
-        return value
-
-    def log(self, entry: dict[str, Any]) -> None:
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": self.step, **entry}) + "\n")
-
-    def save(self) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-        }
-        _replace(self.out / "checkpoint.pt", lambda path: torch.save(state, path))
+    def __call__(self, run: Run, model: nn.Module, image: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """image float32 (B, C, k, j, i), truth uint8 (B, T, k, j, i) with 255 = unknown: a scalar."""
+        image = image.to(run.device, memory_format=torch.channels_last_3d)
+        with run.autocast():
+            logits = model(image)
+        if logits.ndim == 6:  # MONAI's DynUNet stacks its resolutions: (B, resolutions, T, k, j, i)
+            levels = [level.float() for level in logits.unbind(1)]
+            return self._loss(levels, truth.to(run.device), run.progress)  # type: ignore[arg-type]
+        return self._loss(logits.float(), truth.to(run.device), run.progress)
 
 
-def segmentation_loss(logits: torch.Tensor, truth: torch.Tensor, brain_weight: float) -> torch.Tensor:
-    """Dice + cross-entropy of the tumour, plus `brain_weight` times that of the brain; (batch, 2, k, j, i)
-    each.
-    """
-    from monai.losses import DiceCELoss
-
-    loss = DiceCELoss(sigmoid=True, smooth_nr=1.0, smooth_dr=1.0)
-    return loss(logits[:, :1], truth[:, :1]) + brain_weight * loss(logits[:, 1:], truth[:, 1:])
-
-
-def _schedule(step: int, config: StageOneConfig) -> float:
-    """Warm up, stay, then fall along a cosine to 1 %."""
-    if step < config.warm_up:
-        return (step + 1) / config.warm_up
-    start = config.decay_from * config.steps
-    fraction = min(1.0, max(0.0, (step - start) / max(1.0, config.steps - start)))
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fraction))
-
-
-def _fp32_transposed(network: nn.Module) -> nn.Module:
-    """Keep transposed convolutions out of bfloat16: there they turned residual U-Nets to NaN within 24
-    steps.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.ConvTranspose3d):
-            module.forward = _without_autocast(module.forward)  # type: ignore[method-assign]
-    return network
-
-
-def _without_autocast(forward: Any) -> Any:
-    def call(x: torch.Tensor, *args: Any) -> torch.Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return forward(x.float(), *args)
-
-    return call
-
-
-def _prefetch(config: StageOneConfig) -> int | None:
-    return 8 if config.workers else None
-
-
-def _replace(path: Path, write: Any) -> None:
-    draft = path.with_name(path.name + ".part")
-    write(draft)
-    os.replace(draft, path)
+def _scores(monitor: Monitor, run: Run, config: StageOneConfig) -> dict[str, Any]:
+    spacing = config.synth.spacing_mm
+    return monitor.score(run.average, spacing, run.device, channels=config.channels, outputs=config.outputs)
