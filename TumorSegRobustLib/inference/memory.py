@@ -29,7 +29,8 @@ def bytes_per_voxel(network: Mapping[str, Any], backend: str, *, half: bool = Fa
     """Peak memory of one pass of this network per voxel of its input."""
     torch_values, openvino_values = _VALUES_PER_CHANNEL[network["name"]]
     values = openvino_values if backend == "openvino" else torch_values
-    return 4.0 * values * _width(network) * (_HALF_PRECISION if half else 1.0)
+    head = network["args"]["out_channels"] + network["head"] if "head" in network else 0
+    return 4.0 * (values * _width(network) + 2 * head) * (_HALF_PRECISION if half else 1.0)
 
 
 def _width(network: Mapping[str, Any]) -> int:

@@ -76,16 +76,18 @@ def inference_config(package: ModelPackage) -> dict[str, Any]:
 
     `networks` are the loaded members in the order of `weights`; `network_def` is the first one's definition.
     """
-    definitions = [
+    bodies = [
         {"_target_": f"monai.networks.nets.{member.network['name']}", **member.network["args"]}
         for member in package.members
     ]
+    definitions = [_with_head(n, member.network) for n, member in enumerate(package.members)]
     return {
-        "imports": ["$from safetensors.torch import load_file"],
+        "imports": ["$import torch", "$from safetensors.torch import load_file"],
         "bundle_root": ".",
         "spacing_mm": [list(member.spacing_mm) for member in package.members],
         "weights": [f"$@bundle_root + '/{member.weights}'" for member in package.members],
-        "network_def": definitions[0],
+        "bodies": bodies,
+        "network_def": "@network_defs#0",
         "network_defs": definitions,
         # load_state_dict copies float16 weights into the network's float32 parameters.
         "load": "$[n.load_state_dict(load_file(w)) for n, w in zip(@network_defs, @weights)]",
@@ -98,6 +100,15 @@ def inference_config(package: ModelPackage) -> dict[str, Any]:
             "mode": "gaussian",
         },
     }
+
+
+def _with_head(number: int, network: Mapping[str, Any]) -> str:
+    """How the configuration names a member's network, which may end in a head (`models.networks`)."""
+    if "head" not in network:
+        return f"@bodies#{number}"
+    features, outputs = network["args"]["out_channels"], network["head"]
+    head = f"torch.nn.PReLU(), torch.nn.Conv3d({features}, {outputs}, 1)"
+    return f"$torch.nn.Sequential(@bodies#{number}, {head})"
 
 
 def _version_of(name: str) -> str:

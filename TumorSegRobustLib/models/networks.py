@@ -30,21 +30,37 @@ def check_network(network: Mapping[str, Any]) -> str | None:
         return f"network {name!r} is not one of {', '.join(ALLOWED_NETWORKS)}"
     if not isinstance(network.get("args"), Mapping):
         return f"network {name} has no table of arguments ('args')"
+    head = network.get("head", 1)
+    if not isinstance(head, int) or not 1 <= head <= 64:
+        return f"network {name} has a head of {head!r} outputs"
+    if "head" in network and not isinstance(network["args"].get("out_channels"), int):
+        return f"network {name} has a head, but no number of features for it ('out_channels')"
     return None
 
 
 def build_network(network: Mapping[str, Any]) -> torch.nn.Module:
-    """The network with random weights, in eval mode; UnusableInput for an unknown class or bad arguments."""
+    """The network with random weights, in eval mode; UnusableInput for an unknown class or bad arguments.
+
+    `head`: a number of outputs computed voxel by voxel (PReLU, 1x1x1 convolution) from the `out_channels` features
+    of the class. MONAI's residual U-Net ends in an instance norm, which forces a positive answer somewhere in
+    every scan: it needs one.
+    """
     problem = check_network(network)
     if problem:
         raise UnusableInput(f"The model cannot be built: {problem}; use a package made for this version.")
     import monai.networks.nets as nets
 
     try:
-        return getattr(nets, network["name"])(**network["args"]).eval()
+        body = getattr(nets, network["name"])(**network["args"]).eval()
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnusableInput(
             f"The model cannot be built: {network['name']} refuses its arguments ({reason}); "
             "use a package made for this version."
         ) from error
+    if "head" not in network:
+        return body
+    from torch import nn
+
+    features, outputs = int(network["args"]["out_channels"]), int(network["head"])
+    return nn.Sequential(body, nn.PReLU(), nn.Conv3d(features, outputs, 1)).eval()

@@ -119,7 +119,7 @@ def _write_member(folder: Path, member: TrainedMember) -> Member:
         name=member.name,
         weights=weights,
         sha256=file_sha256(folder / weights),
-        network={"name": member.network["name"], "args": dict(member.network["args"])},
+        network={key: member.network[key] for key in ("name", "args", "head") if key in member.network},
         spacing_mm=(i, j, k),
         seed=int(member.seed),
         weight=float(member.weight),

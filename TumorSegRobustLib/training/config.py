@@ -25,7 +25,8 @@ class RealSource:
 
     share: of the examples, 0 to 1. augment: a preset's name or settings of training.augment. masks: learn
     from the references; without them a scan teaches a segmentation nothing, so only pretraining takes false.
-    style_bank: file of `train style`, for the augmentations that borrow a look.
+    style_bank: file of `train style`, for the augmentations that borrow a look; looks of `exclude_sites` are
+    left out. noise: standard deviations of Gaussian noise on the normalised image, always.
     """
 
     manifest: str
@@ -35,6 +36,7 @@ class RealSource:
     augment: str | Mapping[str, Any] = "none"
     masks: bool = True
     style_bank: str | None = None
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class StageOneConfig:
             raise UnusableInput(f"precision: {self.precision!r} is not one of {', '.join(PRECISIONS)}.")
         for what, names in (("in_channels", self.channels), ("out_channels", self.outputs)):
             found = self.network.get("args", {}).get(what, len(names))
+            if what == "out_channels" and "head" in self.network:
+                found = self.network["head"]
             if found != len(names):
                 raise UnusableInput(
                     f"network: {what} is {found}, but there are {len(names)}: {', '.join(names)}."
