@@ -272,3 +272,14 @@ def test_the_core_is_told_where_the_scan_shows_it_and_lies_inside_the_tumour(tmp
     assert 0 < both.core_mask.sum() < both.core_mask.size
     assert not (both.core_mask & ~both.mask).any()
     assert ensemble.predict({"t1c": head}).core is not None, "any of the optional channels is enough"
+
+
+def test_flip_averaging_makes_a_mirrored_scan_give_the_mirrored_answer(tmp_path):
+    package = tiny_package(tmp_path / "flip", calibration={"flip_average": True})
+    ensemble = Ensemble(package, device="cpu", backend="torch", precision="f32")
+    head = a_head(shape=(32, 32, 32), spacing_mm=(3.0, 3.0, 3.0))
+    plain = ensemble.predict(head).probability
+    mirrored = ensemble.predict(head.with_voxels(head.voxels[..., ::-1].copy())).probability
+    np.testing.assert_allclose(mirrored[..., ::-1], plain, atol=2e-3)
+    once = Ensemble(tiny_package(tmp_path / "once"), device="cpu", backend="torch", precision="f32")
+    assert np.abs(once.predict(head).probability - plain).max() > 1e-3

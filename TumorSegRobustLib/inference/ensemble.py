@@ -175,16 +175,10 @@ class Ensemble:
         notices: list[str],
         geometry: Geometry,
     ) -> np.ndarray:
-        logits = run_network(
-            backend,
-            given.volume,
-            worker=self._worker,
-            progress=progress,
-            budget_mb=self._budget_mb(self._native_mb(geometry)),
-            outputs=len(self.package.outputs),
-            preferred=self._preferred(),
-            notify=notices.append,
-        )
+        logits = self._pass(backend, given.volume, progress, notices, geometry)
+        if self.package.calibration.get("flip_average"):
+            mirrored = np.ascontiguousarray(given.volume[..., ::-1])
+            logits = (logits + self._pass(backend, mirrored, progress, notices, geometry)[..., ::-1]) / 2
         if len(logits) != len(self.package.outputs):
             raise UnusableInput(
                 f"Model {self.package.id}: member {member.name} gives {len(logits)} outputs, the package "
@@ -196,6 +190,25 @@ class Ensemble:
                 "scan; try precision f32 or choose another model."
             )
         return given.restore(logits)
+
+    def _pass(
+        self,
+        backend: Backend,
+        volume: np.ndarray,
+        progress: Progress,
+        notices: list[str],
+        geometry: Geometry,
+    ) -> np.ndarray:
+        return run_network(
+            backend,
+            volume,
+            worker=self._worker,
+            progress=progress,
+            budget_mb=self._budget_mb(self._native_mb(geometry)),
+            outputs=len(self.package.outputs),
+            preferred=self._preferred(),
+            notify=notices.append,
+        )
 
     def _load(self, member: Member) -> Backend:
         with self._build_lock:
