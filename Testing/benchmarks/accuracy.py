@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from TumorSegRobustLib.evaluation import Curve, dice, hd95_mm, simulate
-from TumorSegRobustLib.image import Image, read_image, read_mask
+from TumorSegRobustLib.image import Image, read_image, read_labels, read_mask
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import find_package
 from TumorSegRobustLib.review import ReviewSession
@@ -56,8 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str) -> Case | None:
     brain = (data / name / "flair.nii.gz").exists()
     scans = [data / name / "flair.nii.gz"] if brain else sorted(data.glob(f"{name}/[!m]*.nii.gz"))
-    if name.startswith("native-02"):
-        return None  # no FLAIR, and the package knows nothing else
     image = read_image(scans[0])
     truth = read_mask(data / name / "mask.nii.gz", image.geometry)
     case: Case = {
@@ -78,6 +76,7 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str
             "seconds": prediction.seconds["total"],
         }
         starts["model"] = prediction.probability
+    case |= _with_t1c(data / name, image if brain else None, ensemble)
     for start, probability in starts.items():
         for jitter in (0.0, JITTER_MM):
             curve = _read(image, truth, probability, clicks, jitter)
@@ -91,6 +90,26 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str
             }
     print(json.dumps(case), file=sys.stderr, flush=True)
     return case
+
+
+def _with_t1c(folder: Path, flair: Image | None, ensemble: Ensemble) -> Case:
+    """Dice of the whole tumour with T1c beside FLAIR and with T1c alone, and of the core where the truth tells it
+    (BraTS labels: necrosis 1, non-enhancing 3, enhancing 4).
+    """
+    if not (folder / "t1c.nii.gz").exists() or "t1c" not in {c.name for c in ensemble.package.channels}:
+        return {}
+    t1c = read_image(folder / "t1c.nii.gz")
+    told: Case = {}
+    scans: dict[str, dict[str, Image]] = {"t1c only": {"t1c": t1c}}
+    if flair is not None:
+        scans["flair and t1c"] = {"flair": flair, "t1c": t1c}
+    for name, scan in scans.items():
+        prediction = ensemble.predict(scan)
+        labels = read_labels(folder / "mask.nii.gz", prediction.geometry)
+        told[name] = dice(prediction.mask, labels.voxels > 0)
+        if prediction.core_mask is not None and labels.voxels.max() > 1:
+            told[f"{name}: core"] = dice(prediction.core_mask, np.isin(labels.voxels, (1, 3, 4)))
+    return told
 
 
 def _read(image: Image, truth: Image, probability: np.ndarray | None, clicks: int, jitter_mm: float) -> Curve:
@@ -113,6 +132,8 @@ def report(cases: Sequence[Case], package: str, version: str) -> str:
     ]
     if brains:
         parts += ["## Automatic contour of the whole tumour, per hospital\n", _automatic(brains)]
+        if any("t1c only" in case for case in cases):
+            parts += ["## With and without T1c\n", _channels(cases)]
         parts += ["## Does a wrong contour look doubtful?\n", _triage(brains)]
         parts += ["## Clicks, starting from the model\n", _clicks(brains, "model")]
     parts += ["## Clicks, starting from nothing\n", _clicks(cases, "empty")]
@@ -129,6 +150,18 @@ def _automatic(cases: Sequence[Case]) -> str:
              f"{np.mean(values < 0.1):.0%}", f"{np.median(distances):.1f}"]
         )  # fmt: skip
     return _table(["site", "cases", "mean Dice", "median", "worst", "below 0.1", "median HD95 mm"], rows)
+
+
+def _channels(cases: Sequence[Case]) -> str:
+    """The same cases with FLAIR, T1c and both; the core where the truth tells it."""
+    columns = {"dice": "FLAIR", "flair and t1c": "FLAIR and T1c", "t1c only": "T1c alone",
+               "flair and t1c: core": "core, FLAIR and T1c", "t1c only: core": "core, T1c alone"}  # fmt: skip
+    rows = []
+    for site, members in _sites([case for case in cases if "t1c only" in case]):
+        means = [np.mean([c[key] for c in members if key in c]) if any(key in c for c in members) else None
+                 for key in columns]  # fmt: skip
+        rows.append([site, len(members), *("" if value is None else f"{value:.3f}" for value in means)])
+    return "Mean Dice of the cases that have T1c.\n\n" + _table(["site", "cases", *columns.values()], rows)
 
 
 def _triage(cases: Sequence[Case]) -> str:
