@@ -34,6 +34,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/command_segment.py
   TumorSegRobustLib/cli/command_simulate.py
   TumorSegRobustLib/cli/command_train.py
+  TumorSegRobustLib/cli/command_weights.py
   TumorSegRobustLib/cli/driving.py
   TumorSegRobustLib/cli/job.py
   TumorSegRobustLib/cli/options.py
@@ -145,10 +146,27 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/views.py
   TumorSegRobustLib/scene/volumes.py
   TumorSegRobustLib/training/__init__.py
+  TumorSegRobustLib/training/augment/__init__.py
+  TumorSegRobustLib/training/augment/appearance.py
+  TumorSegRobustLib/training/augment/bias_field.py
+  TumorSegRobustLib/training/augment/blur.py
+  TumorSegRobustLib/training/augment/brightness.py
+  TumorSegRobustLib/training/augment/contrast.py
+  TumorSegRobustLib/training/augment/curve.py
+  TumorSegRobustLib/training/augment/frequency_mix.py
+  TumorSegRobustLib/training/augment/gamma.py
+  TumorSegRobustLib/training/augment/geometry.py
+  TumorSegRobustLib/training/augment/histogram_matching.py
+  TumorSegRobustLib/training/augment/histogram_perturbation.py
+  TumorSegRobustLib/training/augment/noise.py
+  TumorSegRobustLib/training/augment/pipeline.py
+  TumorSegRobustLib/training/augment/random_convolution.py
   TumorSegRobustLib/training/checkpoints.py
   TumorSegRobustLib/training/config.py
   TumorSegRobustLib/training/data.py
   TumorSegRobustLib/training/distributed.py
+  TumorSegRobustLib/training/ensemble_weights.py
+  TumorSegRobustLib/training/fingerprint.py
   TumorSegRobustLib/training/loho/__init__.py
   TumorSegRobustLib/training/loho/arms.py
   TumorSegRobustLib/training/loho/config.py
@@ -159,8 +177,10 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/loho/splits.py
   TumorSegRobustLib/training/loho/tables.py
   TumorSegRobustLib/training/losses.py
+  TumorSegRobustLib/training/member_cases.py
   TumorSegRobustLib/training/monitor.py
   TumorSegRobustLib/training/packaging.py
+  TumorSegRobustLib/training/planning.py
   TumorSegRobustLib/training/real.py
   TumorSegRobustLib/training/running.py
   TumorSegRobustLib/training/sample_case.py

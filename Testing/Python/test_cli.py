@@ -36,6 +36,7 @@ COMMANDS = [
     ["train", "synth"],
     ["train", "stage1"],
     ["train", "loho"],
+    ["train", "weights"],
 ]
 
 

@@ -26,6 +26,7 @@ from . import (
     command_segment,
     command_simulate,
     command_train,
+    command_weights,
 )
 from .job import unstopped_work
 
@@ -51,6 +52,7 @@ for _commands in (
     command_evaluate,
     command_train,
     command_loho,
+    command_weights,
     command_models,
     command_export,
     command_journal,

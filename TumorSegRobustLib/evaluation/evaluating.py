@@ -105,7 +105,7 @@ def _measured(
     if case.reference is None:
         return CaseRecord(*about, "no reference", model, key)
     try:
-        images = _images(case, predictor.package)
+        images = images_for(case, predictor.package)
         first = next(iter(images.values()))
         truth = read_mask(case.reference, first.geometry).voxels
         prediction = predictor.predict(images, progress.part(0.0, 0.8))
@@ -151,7 +151,7 @@ def _core_dice(case: ManifestCase, prediction: Prediction, geometry: Geometry) -
     return dice(prediction.core_mask, np.isin(np.rint(labels), BRATS_CORE))
 
 
-def _images(case: ManifestCase, package: ModelPackage) -> dict[str, Image]:
+def images_for(case: ManifestCase, package: ModelPackage) -> dict[str, Image]:
     """The channels that the package knows, in its order: the first one's grid is the native one."""
     given = {name.lower(): path for name, path in case.channels.items()}
     known = [channel.name for channel in package.channels if channel.name.lower() in given]
