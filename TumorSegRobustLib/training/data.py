@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from .distributed import World
 from .synth import HeadGenerator, SynthConfig, load_anatomies
 
 if TYPE_CHECKING:
+    from .augment import Pipeline
     from .real import RealHeads
 
 Example = tuple[torch.Tensor, torch.Tensor]
@@ -80,8 +80,10 @@ def real_heads(
     cases = real_cases(
         read_manifest(Path(source.manifest)), channels, source.sites, source.exclude_sites, source.masks
     )
-    augment = pipeline(source.augment, source.style_bank)
-    heads = RealHeads(cases, channels, outputs, synth.spacing_mm, synth.patch, augment, seed, cache)
+    augment = pipeline(source.augment, source.style_bank, source.exclude_sites)
+    heads = RealHeads(
+        cases, channels, outputs, synth.spacing_mm, synth.patch, augment, seed, cache, noise=source.noise
+    )
     heads.preload()
     return heads
 
@@ -113,17 +115,25 @@ def example_order(start: int, batch: int, rank: int = 0, size: int = 1) -> Itera
         first += size * batch
 
 
-def pipeline(augment: Any, style_bank: str | None = None) -> Any:
-    """The pipeline of a preset's name or of settings; None for "none" and for nothing."""
+def pipeline(
+    augment: str | Mapping[str, Any], style_bank: str | None = None, exclude_sites: Sequence[str] = ()
+) -> Pipeline | None:
+    """The augmentations of a preset's name or of settings; None for "none".
+
+    style_bank: a file, whose looks of `exclude_sites` are left out, so that a site stays unseen.
+    """
     if not augment or augment == "none":
         return None
-    room = import_module(".augment", __package__)
-    if isinstance(augment, str) and augment not in room.PRESETS:
-        raise UnusableInput(f"There is no augmentation {augment}; there are {', '.join(room.PRESETS)}.")
-    settings = room.PRESETS[augment] if isinstance(augment, str) else augment
+    from .augment import PRESETS, build
+    from .style_bank import StyleBank
+
+    if isinstance(augment, str) and augment not in PRESETS:
+        raise UnusableInput(f"There is no augmentation preset {augment}; there are {', '.join(PRESETS)}.")
+    settings = PRESETS[augment] if isinstance(augment, str) else augment
     if style_bank is None:
-        return room.build(settings)
-    return room.build(settings, import_module(".style_bank", __package__).StyleBank.load(Path(style_bank)))
+        return build(settings)
+    bank = StyleBank.load(Path(style_bank))
+    return build(settings, bank.without(*(site for site in exclude_sites if site in bank.sites)))
 
 
 def _generated(config: StageOneConfig) -> Callable[[int], Example]:
