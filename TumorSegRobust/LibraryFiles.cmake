@@ -175,12 +175,19 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/loho/plan.py
   TumorSegRobustLib/training/loho/runner.py
   TumorSegRobustLib/training/loho/splits.py
+  TumorSegRobustLib/training/loho/styles.py
   TumorSegRobustLib/training/loho/tables.py
   TumorSegRobustLib/training/losses.py
   TumorSegRobustLib/training/member_cases.py
   TumorSegRobustLib/training/monitor.py
   TumorSegRobustLib/training/packaging.py
   TumorSegRobustLib/training/planning.py
+  TumorSegRobustLib/training/pretrain/__init__.py
+  TumorSegRobustLib/training/pretrain/config.py
+  TumorSegRobustLib/training/pretrain/contrast.py
+  TumorSegRobustLib/training/pretrain/masking.py
+  TumorSegRobustLib/training/pretrain/pretraining.py
+  TumorSegRobustLib/training/pretrain/views.py
   TumorSegRobustLib/training/real.py
   TumorSegRobustLib/training/running.py
   TumorSegRobustLib/training/sample_case.py

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures_loho import TRAIN, a_config, listed
+from fixtures_loho import SITES, TRAIN, a_config, listed
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.evaluation.manifest import ManifestCase
@@ -20,6 +20,8 @@ from TumorSegRobustLib.training.loho.config import LohoConfig, read_loho
 from TumorSegRobustLib.training.loho.guard import check_channels, check_contents, check_patients, check_split
 from TumorSegRobustLib.training.loho.plan import plan
 from TumorSegRobustLib.training.loho.splits import Split, leave_one_out, mixed, patient_split
+from TumorSegRobustLib.training.loho.styles import write_styles
+from TumorSegRobustLib.training.style_bank import Style, StyleBank
 
 
 def names(cases: Sequence[ManifestCase]) -> set[str]:
@@ -180,18 +182,33 @@ def test_a_plan_has_every_arm_and_fold_and_seed() -> None:
     assert "east" not in {case.site for case in first.split.train}
 
 
-def test_pretrained_weights_and_styles_are_those_that_never_saw_the_site() -> None:
-    runs = plan(
-        config(
-            arms=tuple(chosen_arms(["style", "full"])),
-            pretrained="w/{held_out}.pt",
-            style_bank="s/{held_out}",
-        ),
-        listed(),
-    )
-    told = {(run.setting, run.held_out): (run.initial, run.settings["real"]["style_bank"]) for run in runs}
-    assert told["full", "east"] == ("w/east.pt", "s/east")
-    assert told["style", "west"] == (None, "s/west")
+def test_pretrained_weights_are_those_that_never_saw_the_site() -> None:
+    arms = tuple(chosen_arms(["conventional", "style", "full"]))
+    runs = plan(config(arms=arms, pretrained="w/{held_out}.pt"), listed())
+    told = {(run.setting, run.held_out): (run.initial, run.styles) for run in runs}
+    assert told["full", "east"] == ("w/east.pt", "")  # "": looks of the training cases
+    assert told["style", "west"] == (None, "")
+    assert told["conventional", "west"] == (None, None)
+
+
+def test_looks_are_borrowed_from_the_sites_trained_on_only(tmp_path: Path) -> None:
+    def look(site: str, n: int) -> Style:
+        return Style(f"{site}-{n}", site, "flair", np.zeros(64), np.zeros(4), np.zeros((8, 8, 8)))
+
+    bank = StyleBank(tuple(look(site, n) for site in SITES for n in range(SITES[site])), ("flair",))
+    bank.save(tmp_path / "bank.npz")
+    arms = tuple(chosen_arms(["style"]))
+    run = plan(config(arms=arms, style_bank=str(tmp_path / "bank.npz"), in_domain=0.25), listed())[0]
+    assert run.held_out == "east"
+    write_styles(run, tmp_path / "strict.npz")
+    kept = {style.case for style in StyleBank.load(tmp_path / "strict.npz").styles}
+    assert kept == names(run.split.train)
+    assert len(kept) == 3  # of the four of west one is kept for testing
+    write_styles(run, tmp_path / "all.npz", transductive=True)
+    assert StyleBank.load(tmp_path / "all.npz").sites == ("east", "north", "west")
+    bank.without("west").save(tmp_path / "bank.npz")
+    with pytest.raises(UnusableInput, match="holds no look of west"):
+        write_styles(run, tmp_path / "strict.npz")
 
 
 def test_adaptation_trains_nothing_of_its_own() -> None:
@@ -241,7 +258,6 @@ def test_the_scanner_experiments_share_tests_and_trainings(tmp_path: Path) -> No
         ({"arms": []}, "sites are given without arms"),
         ({"share": 2}, "share is 2"),
         ({"pretrained": "weights.pt"}, "may have seen the site left out"),
-        ({"style_bank": "bank.npz"}, "style_bank names one file"),
         ({"noise": {"source": "a"}}, "noise needs source and target"),
         ({"noise": {"source": "a", "target": "b", "x": 1}}, "noise: unknown setting x"),
     ],

@@ -71,6 +71,7 @@ def go(folder: Path, **changes: Any) -> tuple[dict[str, Any], Pretender]:
         folder / "out",
         trainer=pretender.train,
         measurer=pretender.measure,
+        styles=lambda run, path, transductive: path.write_text("looks"),
     )
     return results, pretender
 
@@ -96,6 +97,9 @@ def test_each_training_gets_a_manifest_without_the_site_left_out(folder: Path) -
         assert "north" not in {case.site for case in cases}
         assert all(case.channels["flair"].is_file() for case in cases)
         assert settings["name"] == path.parent.name
+        bank = settings["real"].get("style_bank")
+        assert (bank is not None) == (settings["real"]["augment"] == "style")
+        assert bank is None or Path(bank).read_text() == "looks"
 
 
 def test_what_cannot_be_done_is_left_out_with_a_sentence(folder: Path) -> None:

@@ -38,10 +38,10 @@ def report(runs: Path) -> str:
         [
             "# Robustness: does it hold in the next hospital?\n",
             "Written by `python -m Testing.benchmarks.robustness RUNS --out docs/robustness.md`; the command "
-            "of each table stands above it. In `train loho` no scan of the site left out takes part in training "
-            "(a guard ends the run otherwise), and of every training the last averaged weights are tested: "
-            "nothing is selected. Intervals: 95 %, bootstrap over patients. p: paired Wilcoxon signed-rank test, "
-            "corrected after Holm.\n",
+            "of each table stands above it. In `train loho` no scan of the site left out takes part in "
+            "training (a guard ends the run otherwise), and of every training the last averaged weights are "
+            "tested: nothing is selected. Intervals: 95 %, bootstrap over patients. p: paired Wilcoxon "
+            "signed-rank test, corrected after Holm.\n",
             *parts,
         ]
     )

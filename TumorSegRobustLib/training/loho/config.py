@@ -38,7 +38,8 @@ class LohoConfig:
     examples among all, the rest are generated heads (1: none). in_domain: share of the training sites'
     patients kept for testing. pretrained: weights for the arms that ask for them; `{held_out}` in it becomes
     the site left out, as strictness demands; without it the arm is transductive and must say so.
-    style_bank: likewise, a file of `train style` for the arms whose augmentation borrows a look.
+    style_bank: a file of looks for the arms whose augmentation borrows them; only those of the sites trained
+    on are used, unless transductive. Without a file the looks of the training cases are measured.
     two_by_two, mixing, noise: the scanner experiments of REQUIREMENTS 16.
     """
 
@@ -95,13 +96,11 @@ def _checked(path: Path, config: LohoConfig) -> LohoConfig:
     for name in ("share", "in_domain"):
         if not 0 <= getattr(config, name) <= 1:
             raise UnusableInput(f"{path}: {name} is {getattr(config, name)}; give a number from 0 to 1.")
-    for name in ("pretrained", "style_bank"):
-        file = getattr(config, name)
-        if file and "{held_out}" not in file and not config.transductive:
-            raise UnusableInput(
-                f"{path}: {name} names one file for all folds, which may have seen the site left out; put "
-                "{held_out} into the name, or say transductive: true."
-            )
+    if config.pretrained and "{held_out}" not in config.pretrained and not config.transductive:
+        raise UnusableInput(
+            f"{path}: pretrained names one file for all folds, which may have seen the site left out; put "
+            "{held_out} into the name, or say transductive: true."
+        )
     return config
 
 

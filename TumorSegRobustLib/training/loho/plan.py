@@ -22,7 +22,9 @@ class Run:
     """One line of an experiment. settings: for `train stage1`, without the place of the manifest.
 
     setting: what varies (the arm, the fraction, alpha). trained_on, held_out: sites. adapt: test-time
-    adaptation. initial: file of weights to start from; None: from scratch; "": asked for, but not named.
+    adaptation. styles: for augmentations that borrow looks, a file of them, "" for those of the training
+    cases; None: no need. initial: file of weights to start from; None: from scratch; "": asked for, but
+    not named.
     """
 
     experiment: str
@@ -34,6 +36,7 @@ class Run:
     settings: Mapping[str, Any]
     adapt: bool = False
     initial: str | None = None
+    styles: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,7 +48,7 @@ class Run:
     def key(self) -> str:
         """The same for runs whose training is the same, so that it is done once."""
         cases = [(case.case, case.site) for case in self.split.train]
-        text = json.dumps([self.settings, self.initial, cases], sort_keys=True, default=str)
+        text = json.dumps([self.settings, self.initial, self.styles, cases], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -75,27 +78,19 @@ def _loho(config: LohoConfig, cases: Sequence[ManifestCase], seed: int) -> list[
             tuple(site for site in config.sites if site != held_out),
             held_out,
             split,
-            _settings(
-                config,
-                seed,
-                arm.augment,
-                config.share,
-                {**config.train, **arm.train},
-                _bank(config, arm, held_out),
-            ),
+            _settings(config, seed, arm.augment, config.share, {**config.train, **arm.train}),
             arm.adapt,
             _initial(config, arm, held_out),
+            _styles(config, arm),
         )
         for arm in config.arms
         for held_out, split in folds.items()
     ]
 
 
-def _bank(config: LohoConfig, arm: Arm, held_out: str) -> str | None:
-    """The file of looks, for arms that augment by more than the conventional means."""
-    if config.style_bank is None or arm.augment in ("none", "conventional"):
-        return None
-    return config.style_bank.replace("{held_out}", held_out)
+def _styles(config: LohoConfig, arm: Arm) -> str | None:
+    """Where the looks come from, in arms that augment by more than the conventional means."""
+    return None if arm.augment in ("none", "conventional") else config.style_bank or ""
 
 
 def _initial(config: LohoConfig, arm: Arm, held_out: str) -> str | None:
@@ -184,13 +179,11 @@ def _settings(
     augment: str | Mapping[str, Any],
     share: float,
     train: Mapping[str, Any],
-    style_bank: str | None = None,
 ) -> dict[str, Any]:
-    real = {**train.get("real", {}), "share": share, "augment": augment, "masks": True}
     return {
         **train,
         "seed": seed,
         "channels": list(config.channels),
         "outputs": list(config.outputs),
-        "real": {**real, **({"style_bank": style_bank} if style_bank else {})},
+        "real": {**train.get("real", {}), "share": share, "augment": augment, "masks": True},
     }

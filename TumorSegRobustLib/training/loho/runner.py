@@ -22,6 +22,7 @@ from .config import LohoConfig
 from .guard import check_channels, check_contents, check_patients, check_split
 from .measuring import Adapter, measure_run
 from .plan import Run, plan
+from .styles import write_styles
 
 RESULTS = "results.json"
 
@@ -32,6 +33,7 @@ class Trainer(Protocol):
     def __call__(self, config: Path, out: Path, progress: Progress) -> None: ...
 
 
+Styles = Callable[[Run, Path, bool], None]
 Measurer = Callable[
     [Path, Mapping[str, Any], Sequence[ManifestCase], Path, Progress, Adapter | None, Mapping[str, Any]],
     list[CaseRecord],
@@ -46,6 +48,7 @@ def run_all(
     trainer: Trainer | None = None,
     measurer: Measurer = measure_run,
     adapter: Adapter | None = None,
+    styles: Styles = write_styles,
 ) -> dict[str, Any]:
     """Everything the configuration asks for; returns what `results.json` holds, which grows run by run.
 
@@ -62,7 +65,7 @@ def run_all(
     for number, run in enumerate(runs):
         part = progress.part(0.02 + 0.98 * number / len(runs), 0.02 + 0.98 * (number + 1) / len(runs))
         part.report(0.0, f"{run.id} ({number + 1} of {len(runs)})")
-        records = _one(run, config, out, part, trainer or _train, measurer, adapter)
+        records = _one(run, config, out, part, trainer or _train, measurer, adapter, styles)
         done.append(_result(run, records))
         _write(out, {"runs": done, "planned": len(runs), "left_out": left_out, "config": _plain(config)})
     return {"runs": done, "planned": len(runs), "left_out": left_out, "config": _plain(config)}
@@ -79,8 +82,8 @@ def _possible(runs: Sequence[Run], adapter: Adapter | None) -> tuple[list[Run], 
             why = "the configuration names no pretrained weights"
         elif run.initial and not Path(run.initial).is_file():
             why = f"its pretrained weights {run.initial} do not exist; run train pretrain first"
-        elif (bank := run.settings["real"].get("style_bank")) and not Path(bank).is_file():
-            why = f"its style bank {bank} does not exist; run train style first"
+        elif run.styles and not Path(run.styles).is_file():
+            why = f"its style bank {run.styles} does not exist; leave style_bank out or build it first"
         if why:
             sentences.append(f"The arm {run.setting} was left out for {run.held_out}: {why}.")
         else:
@@ -110,10 +113,11 @@ def _one(
     trainer: Trainer,
     measurer: Measurer,
     adapter: Adapter | None,
+    styles: Styles,
 ) -> dict[str, list[CaseRecord]]:
     model = out / "models" / run.key
     if not ((model / "weights.pt").is_file() and (model / "summary.json").is_file()):
-        trainer(_prepare(run, model), model, progress.part(0.0, 0.9))
+        trainer(_prepare(run, config, model, styles), model, progress.part(0.0, 0.9))
     tests = [case for members in run.split.tests.values() for case in members]
     records = measurer(
         model,
@@ -128,8 +132,8 @@ def _one(
     return {role: [by_case[case.case] for case in members] for role, members in run.split.tests.items()}
 
 
-def _prepare(run: Run, model: Path) -> Path:
-    """Write config.yaml and train.csv of a training; returns the former."""
+def _prepare(run: Run, config: LohoConfig, model: Path, styles: Styles) -> Path:
+    """Write config.yaml and train.csv of a training, and its style bank if need be; returns the first."""
     model.mkdir(parents=True, exist_ok=True)
     manifest = model / "train.csv"
     channels = run.settings["channels"]
@@ -141,10 +145,14 @@ def _prepare(run: Run, model: Path) -> Path:
             writer.writerow(
                 [case.case, case.site, *paths, _relative(case.reference, model), case.group, case.labels]
             )
+    real = {**run.settings["real"], "manifest": str(manifest)}
+    if run.styles is not None:
+        real["style_bank"] = str(model / "styles.npz")
+        styles(run, model / "styles.npz", config.transductive)
     settings = {
         **run.settings,
         "name": run.key,
-        "real": {**run.settings["real"], "manifest": str(manifest)},
+        "real": real,
         **({"initial": run.initial} if run.initial else {}),
     }
     with whole_file(model / "config.yaml") as temporary:
