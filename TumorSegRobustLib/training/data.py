@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Example = tuple[torch.Tensor, torch.Tensor]
 SEED_SPAN = 100_000_000  # generated heads of two seeds never meet
 PREFETCH = 8
-_WHICH_KIND, _AUGMENTATION = 1, 2  # separate streams of the same seed
+KIND, AUGMENTATION, SCAN = 1, 2, 3  # separate streams of the same seed
 
 
 class Examples(Dataset[Example]):
@@ -43,7 +43,7 @@ class Examples(Dataset[Example]):
         self.generated, self.real = generated, real
 
     def is_real(self, n: int) -> bool:
-        return self.real is not None and _fraction(self.seed, n, _WHICH_KIND) < self.share
+        return self.real is not None and fraction(self.seed, n, KIND) < self.share
 
     def __getitem__(self, n: int) -> Example:
         source = self.real if self.is_real(n) else self.generated
@@ -62,6 +62,11 @@ def examples(config: StageOneConfig, cache: MutableMapping[Any, Any] | None = No
     if source and share > 0:
         real = real_heads(source, config.channels, config.outputs, config.synth, config.seed, cache).sample
     return Examples(config.seed, _generated(config) if share < 1 else None, real, share)
+
+
+def fraction(seed: int, n: int, stream: int) -> float:
+    """A number in 0..1 that belongs to example n."""
+    return float(np.random.SeedSequence([seed, n, stream]).generate_state(1, np.uint32)[0]) / 2**32
 
 
 def real_heads(
@@ -136,34 +141,34 @@ def pipeline(
     return build(settings, bank.without(*(site for site in exclude_sites if site in bank.sites)))
 
 
-def _generated(config: StageOneConfig) -> Callable[[int], Example]:
+def head_generator(label_maps: str, anatomies: Sequence[str], synth: SynthConfig) -> HeadGenerator:
+    """The generator on a folder of label maps; UnusableInput where there are none."""
     try:
-        anatomies = load_anatomies(Path(config.label_maps), config.anatomies)
+        return HeadGenerator(load_anatomies(Path(label_maps), anatomies), synth)
     except FileNotFoundError as error:
         raise UnusableInput(f"{error} Set label_maps to the folder of the label maps.") from error
-    generator = HeadGenerator(anatomies, config.heads)
+
+
+def _generated(config: StageOneConfig) -> Callable[[int], Example]:
+    generator = head_generator(config.label_maps, config.anatomies, config.heads)
     augment = pipeline(config.augment, config.style_bank)
 
     def example(n: int) -> Example:
         sample = generator.sample(config.seed * SEED_SPAN + n)
         if augment is None:
             return sample.image, sample.truth
-        return _augmented(sample.raw, sample.truth, augment, config.seed, n)
+        return augmented(sample.raw, sample.truth, augment, config.seed, n)
 
     return example
 
 
-def _augmented(raw: torch.Tensor, truth: torch.Tensor, augment: Any, seed: int, n: int) -> Example:
+def augmented(raw: torch.Tensor, truth: torch.Tensor, augment: Pipeline, seed: int, n: int) -> Example:
     """Augment the raw channels (C, k, j, i) and normalise them as in inference; absent channels stay zero."""
     from .real import normalised
     from .synth.draw import Draw
 
-    stream = np.random.SeedSequence([seed, n, _AUGMENTATION]).generate_state(1, np.uint64)[0]
+    stream = np.random.SeedSequence([seed, n, AUGMENTATION]).generate_state(1, np.uint64)[0]
     present = [bool(channel.any()) for channel in raw]
     raw, truth = augment(raw, truth, Draw(int(stream >> np.uint64(1))))
     channels = [normalised(one) if there else one * 0 for one, there in zip(raw, present, strict=True)]
     return torch.stack(channels).contiguous(), truth.contiguous()
-
-
-def _fraction(seed: int, n: int, stream: int) -> float:
-    return float(np.random.SeedSequence([seed, n, stream]).generate_state(1, np.uint32)[0]) / 2**32

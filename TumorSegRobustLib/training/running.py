@@ -6,14 +6,15 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.errors import Cancelled, UnusableInput
+from TumorSegRobustLib.progress import Progress
 
 from .checkpoints import load_initial, read_checkpoint, write_whole
 from .distributed import World
@@ -116,15 +117,44 @@ class Run:
         self._average()
         return value
 
+    def go(
+        self,
+        batches: Callable[[int], Iterator[Any]],
+        loss_of: Callable[[nn.Module, Any], torch.Tensor],
+        progress: Progress,
+        log_every: int,
+        after_step: Callable[[], None] | None = None,
+    ) -> float | None:
+        """Train to the last step and save; the last loss, None where nothing was left to do.
+
+        batches: an endless iterator from the number of an example on. Cancelled: the step reached is saved.
+        """
+        losses: list[float] = []
+        started = time.monotonic()
+        loader = batches(self.examples) if self.step < self.pace.steps else iter(())
+        try:
+            while self.step < self.pace.steps:
+                batch = next(loader)
+                losses.append(self.advance(lambda model, given=batch: loss_of(model, given)))  # type: ignore[misc]
+                progress.report(self.step / self.pace.steps, f"step {self.step} of {self.pace.steps}")
+                if self.step % log_every == 0:
+                    recent = losses[-log_every:]
+                    self.log({"loss": sum(recent) / len(recent), "seconds": time.monotonic() - started})
+                if after_step:
+                    after_step()
+                if time.monotonic() - self.saved > 60 * self.pace.checkpoint_minutes:
+                    self.save()
+        except Cancelled:
+            self.save()
+            raise
+        self.save()
+        return losses[-1] if losses else None
+
     def log(self, entry: dict[str, Any]) -> None:
         """One line of log.jsonl."""
         if self.world.leads:
             with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": self.step, **entry}) + "\n")
-
-    def save_now_and_then(self) -> None:
-        if time.monotonic() - self.saved > 60 * self.pace.checkpoint_minutes:
-            self.save()
 
     def save(self) -> None:
         state = {

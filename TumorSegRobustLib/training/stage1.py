@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from TumorSegRobustLib.errors import Cancelled
 from TumorSegRobustLib.models.networks import build_network
 from TumorSegRobustLib.progress import Progress
 
@@ -72,31 +70,24 @@ def _train(
         world=world,
     )
     compute = Objective(config)
-    losses: list[float] = []
-    started = time.monotonic()
-    if run.step < config.steps:
-        loader = batches(examples(config, cache), config.batch, config.workers, run.examples, world)
-    try:
-        while run.step < config.steps:
-            image, truth = next(loader)
-            losses.append(run.advance(lambda model, i=image, t=truth: compute(run, model, i, t)))  # type: ignore[misc]
-            progress.report(run.step / config.steps, f"step {run.step} of {config.steps}")
-            if run.step % config.log_every == 0:
-                recent = losses[-config.log_every :]
-                run.log({"loss": sum(recent) / len(recent), "seconds": time.monotonic() - started})
-            if monitor and world.leads and run.step % config.monitor_every == 0:
-                run.log({"monitor": _scores(monitor, run, config)})
-            run.save_now_and_then()
-    except Cancelled:
-        run.save()
-        raise
-    run.save()
+
+    def look() -> None:
+        if monitor and world.leads and run.step % config.monitor_every == 0:
+            run.log({"monitor": _scores(monitor, run, config)})
+
+    last = run.go(
+        lambda start: batches(examples(config, cache), config.batch, config.workers, start, world),
+        lambda model, batch: compute(run, model, *batch),
+        progress,
+        config.log_every,
+        look,
+    )
     summary = {
         "config": settings,
         "steps": run.step,
         "device": run.device.type,
         "processes": world.size,
-        "loss": losses[-1] if losses else None,
+        "loss": last,
     }
     if world.leads:
         if monitor:
