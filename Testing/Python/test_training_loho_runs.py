@@ -125,6 +125,20 @@ def test_a_leak_ends_it_before_any_training(folder: Path) -> None:
     assert pretender.trained == []
 
 
+def test_pretraining_that_saw_the_site_left_out_is_a_leak(folder: Path) -> None:
+    for site, other in (("east", "west"), ("west", "east")):
+        weights = folder / "w" / site / "weights.pt"
+        weights.parent.mkdir(parents=True)
+        weights.write_text("w")
+        (weights.parent / "summary.json").write_text(json.dumps({"sites": [other]}))
+    asked = {"arms": ["pretraining"], "pretrained": str(folder / "w" / "{held_out}" / "weights.pt")}
+    assert len(go(folder, **asked)[0]["runs"]) == 2
+    (folder / "w" / "west" / "summary.json").write_text(json.dumps({"sites": ["east", "west"]}))
+    with pytest.raises(UnusableInput, match="was pretrained on scans of west, which is left out"):
+        go(folder, **asked)
+    assert len(go(folder, **asked, transductive=True)[0]["runs"]) == 2
+
+
 def test_tables_have_every_site_and_arm_and_the_tests_between_them(folder: Path) -> None:
     results, _ = go(folder)
     table = all_tables(results)["ablation"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -79,6 +80,17 @@ def check_contents(
                 raise UnusableInput(
                     f"Leak: {other.case} and {case.case} show the same image{where}; leave one of them out."
                 )
+
+
+def check_initial(weights: Path, held_out: str) -> None:
+    """UnusableInput when pretraining looked at scans of the site left out, as its summary.json says."""
+    summary = weights.parent / "summary.json"
+    seen = json.loads(summary.read_text(encoding="utf-8")).get("sites", []) if summary.is_file() else []
+    if held_out in seen:
+        raise UnusableInput(
+            f"Leak: {weights} was pretrained on scans of {held_out}, which is left out; pretrain without it, "
+            "or say transductive: true."
+        )
 
 
 def content_hash(path: Path) -> str:

@@ -19,7 +19,7 @@ from TumorSegRobustLib.image import whole_file
 from TumorSegRobustLib.progress import Progress
 
 from .config import LohoConfig
-from .guard import check_channels, check_contents, check_patients, check_split
+from .guard import check_channels, check_contents, check_initial, check_patients, check_split
 from .measuring import Adapter, measure_run
 from .plan import Run, plan
 from .styles import write_styles
@@ -102,6 +102,8 @@ def _guard(
     check_channels([case for case in listed if case.site in trained], config.channels)
     for run in runs:
         check_split(run.split, run.id)
+        if run.initial and not config.transductive:
+            check_initial(Path(run.initial), run.held_out)
     check_contents(listed, config.channels, progress)
 
 
