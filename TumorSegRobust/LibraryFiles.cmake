@@ -191,6 +191,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/real.py
   TumorSegRobustLib/training/running.py
   TumorSegRobustLib/training/sample_case.py
+  TumorSegRobustLib/training/self_training.py
   TumorSegRobustLib/training/stage1.py
   TumorSegRobustLib/training/style.py
   TumorSegRobustLib/training/style_bank.py
