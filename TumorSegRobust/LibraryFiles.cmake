@@ -297,4 +297,5 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
   TumorSegRobustLib/training/configs/brain-mr-c.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml
+  TumorSegRobustLib/training/configs/loho.yaml
   )

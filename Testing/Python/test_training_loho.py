@@ -211,6 +211,16 @@ def test_looks_are_borrowed_from_the_sites_trained_on_only(tmp_path: Path) -> No
         write_styles(run, tmp_path / "strict.npz")
 
 
+def test_the_example_configuration_asks_for_everything(repository: Path) -> None:
+    example = read_loho(repository / "TumorSegRobustLib/training/configs/loho.yaml")
+    cases = listed({"hospital-a": 6, "hospital-b": 6, "hospital-c": 1})
+    runs = plan(example, cases)
+    assert Counter(run.experiment for run in runs) == {"loho": 10, "two_by_two": 2, "mixing": 6, "noise": 7}
+    # adaptation, and what equals the plain run of the 2x2, are trained once
+    assert len({run.key for run in runs}) == 8 + 2 + 5 + 6
+    assert runs[-1].settings["steps"] == 600
+
+
 def test_adaptation_trains_nothing_of_its_own() -> None:
     arms = tuple(chosen_arms(["pretraining", "full"]))
     plain, full = (r for r in plan(config(arms=arms, seeds=(0,), pretrained="{held_out}"), listed()) if

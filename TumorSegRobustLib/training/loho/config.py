@@ -72,7 +72,7 @@ def read_loho(path: Path) -> LohoConfig:
     except yaml.YAMLError as error:
         raise UnusableInput(f"{path}: is not YAML ({str(error).splitlines()[0]}).") from error
     if not isinstance(data, Mapping):
-        raise UnusableInput(f"{path}: holds no table of settings; see docs/robustness.md for an example.")
+        raise UnusableInput(f"{path}: holds no table of settings; see training/configs/loho.yaml.")
     _refuse_unknown(path, "", data, LohoConfig)
     for needed in ("manifest", "train"):
         if not data.get(needed):
