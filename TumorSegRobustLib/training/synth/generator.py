@@ -16,7 +16,7 @@ from .contrast import Contrast, draw_contrast
 from .distractors import paint_distractors
 from .draw import Draw
 from .fields import blur, lookup, near, rotation, sampling_grid, smooth_noise
-from .painting import Scene, paint_head, paint_lesion
+from .painting import Scene, finish, paint_head, paint_lesion
 from .tumour import ARCHETYPES, Lesion, Seed, draw_seeds, grow, mass_effect
 
 CHANNELS = ("flair", "t1c")
@@ -150,7 +150,7 @@ class HeadGenerator:
         image = paint_distractors(image, scene, contrast, draw)
         for lesion in lesions:
             paint_lesion(image, lesion, contrast, scene.spacing_mm, draw)
-        return image.clamp(min=0)
+        return finish(image, scene, draw).clamp(min=0)
 
     def _place(self, anatomy: Anatomy, seeds: Sequence[Seed], draw: Draw) -> torch.Tensor:
         c = self.config

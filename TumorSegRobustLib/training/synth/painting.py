@@ -38,14 +38,23 @@ class Scene:
 
 
 def paint_head(scene: Scene, contrast: Contrast, draw: Draw) -> torch.Tensor:
-    """The healthy head in one contrast: (k, j, i), about 0..1.5, brain at about half."""
-    image = contrast.mean[scene.classes]
-    image = _fat(image, scene, contrast, draw)
+    """The healthy head in one contrast: (k, j, i), about 0..1.5, brain at about half; flat and with sharp
+    borders.
+    """
+    return _fat(contrast.mean[scene.classes], scene, contrast, draw)
+
+
+def finish(image: torch.Tensor, scene: Scene, draw: Draw) -> torch.Tensor:
+    """The texture of tissue and the partial volume of borders, over head and tumour alike.
+
+    Were the tumour painted over the head's texture, it could be told by its smoothness, which no scanner
+    shows.
+    """
     fine, coarse = (float(s) / scene.spacing_mm for s in draw.uniforms(2, 1.0, 8.0))
     image = image + draw.uniform(0.003, 0.03) * smooth_noise(scene.shape, fine, draw)[0]
     wide = smooth_noise(scene.shape, coarse * 4, draw)[0]
     image = image + draw.uniform(0.0, 0.03) * wide * (scene.classes > 0)
-    return blur(image, (draw.uniform(0.35, 0.6),) * 3)  # partial volume, which a nearest look-up lacks
+    return blur(image, (draw.uniform(0.35, 0.7),) * 3)
 
 
 def paint_lesion(

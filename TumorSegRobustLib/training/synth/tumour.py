@@ -78,7 +78,7 @@ def draw_seeds(
     ground = anatomy.surface_mm if kind == "dural" else anatomy.brain_mm
     centre = ground[draw.integer(len(ground))]
     is_small = draw.chance(0.7 if kind == "nodule" else small)
-    radius = draw.log_uniform(*(radius_mm[:2] if is_small else radius_mm[1:]))
+    radius = draw.log_uniform(*radius_mm[:2]) if is_small else draw.uniform(*radius_mm[1:])
     if kind in ("nodule", "dural"):
         radius = min(radius, 24.0)
     seeds = [Seed(centre, radius, kind)]
