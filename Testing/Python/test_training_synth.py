@@ -98,7 +98,7 @@ def test_a_channel_that_was_not_scanned_is_zero_and_without_t1c_the_core_is_unkn
 def test_channels_of_one_head_share_its_anatomy_but_not_its_contrast(label_maps: Path) -> None:
     generator = a_generator(
         label_maps, **TWO, present=(0.0, 0.0, 1.0), kinds={"t2": 1.0}, kinds_t1c={"t1c": 1.0},
-        tumour=0.0, short_field=0.0, stripped=0.0,
+        tumour=0.0, short_field=0.0, stripped=0.0, patch=(40, 40, 40), spacing_mm=2.0,
     )  # fmt: skip
     for seed in range(4):
         sample = generator.sample(seed)

@@ -93,7 +93,7 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str
 
 
 def _with_t1c(folder: Path, flair: Image | None, ensemble: Ensemble) -> Case:
-    """Dice of the whole tumour with T1c beside FLAIR and with T1c alone, and of the core where the truth tells it
+    """Dice of the whole tumour with T1c beside FLAIR and with T1c alone, and of the core where truth tells it
     (BraTS labels: necrosis 1, non-enhancing 3, enhancing 4).
     """
     if not (folder / "t1c.nii.gz").exists() or "t1c" not in {c.name for c in ensemble.package.channels}:

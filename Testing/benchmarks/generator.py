@@ -1,7 +1,7 @@
 """Generated heads per second on one core: `python -m Testing.benchmarks.generator LABEL_MAPS [HEADS]`.
 
-64x64x64 at 2.5 mm, the training resolution, first with FLAIR alone, then with FLAIR, T1c and all six truths. Prints a
-small table for docs/training.md.
+64x64x64 at 2.5 mm, the training resolution, first with FLAIR alone, then with FLAIR, T1c and all six truths.
+Prints a small table for docs/training.md.
 """
 
 from __future__ import annotations
