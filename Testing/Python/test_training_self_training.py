@@ -130,7 +130,7 @@ def test_a_package_labels_from_a_file_of_settings(manifest: Path, tmp_path: Path
     summary = self_training.main(config, tmp_path / "out")
     assert (summary["cases"], summary["kept"], summary["sites"]) == (2, 2, ["plain"])
     assert (read_labels(tmp_path / "out/masks/plain-2.nii.gz").voxels == 1).all()
-    for line, message in (("gates: 1", "unknown setting gates"), ("healthy_below: 0.9", "the first is the smaller")):
+    for line, message in (("gates: 1", "unknown setting gates"), ("healthy_below: 0.9", "is the smaller")):
         config.write_text(f"manifest: {manifest}\nmodel: {agreed.folder}\n{line}\n")
         with pytest.raises(UnusableInput, match=message):
             self_training.main(config, tmp_path / "out")

@@ -1,8 +1,9 @@
-"""`train`: generated heads to look at, and the training of networks on them."""
+"""`train`: generated heads to look at, and all that makes networks of them and of real scans."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +13,18 @@ import typer
 from ..errors import Cancelled, UnusableInput
 from ..progress import Progress
 from .job import run_job
-from .options import Json, Out, example
+from .options import Json, Out, OutFile, example
 from .speaking import say
 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.yaml", help="What to do, with every number and the seed.")
 ]
 
-train = typer.Typer(help="Generate heads and train networks on them.", no_args_is_help=True)
+Manifest = Annotated[
+    Path, typer.Argument(metavar="MANIFEST.csv", help="Scans: case, site, image, [channels,] reference.")
+]
+
+train = typer.Typer(help="Generate heads, learn from real scans, train networks.", no_args_is_help=True)
 
 
 def add_to(program: typer.Typer) -> None:
@@ -63,6 +68,83 @@ def stage1(
     _run("Training.", work, config, out, as_json)
 
 
+@train.command(epilog=example("train plan cases.csv --out plan.yaml --label-maps labelmaps"))
+def plan(
+    manifest: Manifest,
+    out: OutFile,
+    label_maps: Annotated[
+        str, typer.Option("--label-maps", metavar="DIR", help="Label maps for the generated heads.")
+    ] = "labelmaps",
+    memory_gb: Annotated[
+        float, typer.Option("--memory-gb", min=1.0, help="What one training step may take.")
+    ] = 6.0,
+    as_json: Json = False,
+) -> None:
+    """Look at scans and write a configuration for train stage1 that suits them."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.planning import main
+
+        return main(manifest, out, label_maps=label_maps, memory_mb=1000 * memory_gb, progress=progress)
+
+    _run("Looking at the scans.", work, manifest, out, as_json)
+
+
+@train.command(epilog=example("train pretrain pretrain.yaml --out runs/pretrained"))
+def pretrain(config: Config, out: Out, as_json: Json = False) -> None:
+    """Learn from scans without masks; train stage1 starts from DIR/weights.pt (its setting initial)."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.pretrain import main
+
+        return main(config, out, progress=progress)
+
+    _run("Pretraining.", work, config, out, as_json)
+
+
+@train.command(epilog=example("train pseudo pseudo.yaml --out runs/pseudo"))
+def pseudo(config: Config, out: Out, as_json: Json = False) -> None:
+    """Label scans without masks where the members of a model agree; train stage1 reads DIR/manifest.csv."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.self_training import main
+
+        return main(config, out, progress=progress)
+
+    _run("Labelling.", work, config, out, as_json)
+
+
+@train.command(epilog=example("train style cases.csv --out style.npz --exclude-site hospital-c"))
+def style(
+    source: Annotated[
+        Path, typer.Argument(metavar="MANIFEST.csv|DIR", help="Scans, or a folder of cases; masks stay shut.")
+    ],
+    out: OutFile,
+    exclude_site: Annotated[
+        list[str] | None, typer.Option("--exclude-site", metavar="SITE", help="Leave a site out; repeatable.")
+    ] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option("--channel", help="Channels to measure; default: flair and t1c.")
+    ] = None,
+    spacing_mm: Annotated[
+        float, typer.Option("--spacing-mm", min=0.5, help="Measure on this grid, about that of the training.")
+    ] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the looks of real scans for the augmentations that borrow them."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.style_bank import CHANNELS, main
+
+        channels = tuple(channel or CHANNELS)
+        sites = tuple(exclude_site or ())
+        return main(
+            source, out, channels=channels, spacing_mm=spacing_mm, exclude_sites=sites, progress=progress
+        )
+
+    _run("Measuring looks.", work, source, out, as_json)
+
+
 @train.command(epilog=example("train package brain-mr.yaml --runs runs --out brain-mr"))
 def package(
     config: Config,
@@ -85,13 +167,15 @@ def package(
 def _run(
     title: str, work: Callable[[Progress], dict[str, Any]], config: Path, out: Path, as_json: bool
 ) -> None:
-    if not config.is_file():
-        raise UnusableInput(f"{config}: no such file. Give a configuration in YAML.")
+    if not config.exists():
+        raise UnusableInput(f"{config}: no such file. Give what the help names.")
     try:
         summary = run_job(title, lambda job: work(job.progress))
     except Cancelled:
         raise Cancelled(
             f"Cancelled; what is complete lies in {out}, and the same command goes on from it."
         ) from None
+    if os.environ.get("RANK", "0") != "0":  # under torchrun one process speaks for all
+        return
     rows = [(key, str(value)) for key, value in summary.items() if isinstance(value, str | int | float)]
     say(json.loads(json.dumps(summary, default=str)), as_json, [*rows, ("written", str(out))])

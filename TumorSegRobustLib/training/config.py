@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.models.networks import check_network
 
 from .synth.generator import CHANNELS, OUTPUTS, SynthConfig
 
@@ -106,8 +107,9 @@ class StageOneConfig:
         _check_names("output_weights", tuple(self.output_weights), self.outputs, some=False)
         if self.precision not in PRECISIONS:
             raise UnusableInput(f"precision: {self.precision!r} is not one of {', '.join(PRECISIONS)}.")
+        check_described(self.network)
         for what, names in (("in_channels", self.channels), ("out_channels", self.outputs)):
-            found = self.network.get("args", {}).get(what, len(names))
+            found = self.network["args"].get(what, len(names))
             if what == "out_channels" and "head" in self.network:
                 found = self.network["head"]
             if found != len(names):
@@ -170,12 +172,21 @@ def filled(kind: type, values: Any, where: object) -> Any:
         raise UnusableInput(f"{where}: a setting is missing ({error}).") from error
 
 
+def check_described(network: Any) -> None:
+    """UnusableInput (one line) unless `network` describes a network that can be built."""
+    problem = check_network(network) if isinstance(network, Mapping) else "it is no table of name and args"
+    if problem:
+        raise UnusableInput(f"network: {problem}; see the examples in training/configs.")
+
+
 def _fitting(value: Any, default: Any, where: str) -> Any:
     """`value` in the type of the setting's default; YAML reads 1e-3 as text."""
     if isinstance(value, list):
         return tuple(value)
-    if isinstance(default, tuple) and isinstance(value, str):
-        return (value,)
+    if isinstance(default, tuple) and not isinstance(value, tuple):
+        if isinstance(value, str):
+            return (value,)
+        raise UnusableInput(f"{where} is {value!r}; it is a list.")
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise UnusableInput(f"{where} is {value!r}; it is true or false.")

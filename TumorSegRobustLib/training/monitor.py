@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.evaluation.manifest import BRATS_CORE
 from TumorSegRobustLib.image import align_channels, orient, read_image, read_labels, resample
 from TumorSegRobustLib.inference.inputs import NetworkInput, network_input
@@ -29,7 +30,8 @@ class _Case:
 class Monitor:
     """Dice of a network on the cases of a folder (`<case>/flair.nii.gz`, `mask.nii.gz`, any `t1c.nii.gz`).
 
-    On the network's grid, with the input that inference gives it. Cases without FLAIR or mask are left out.
+    On the network's grid, with the input that inference gives it. Cases without FLAIR or mask are left out;
+    UnusableInput when none is left.
     """
 
     def __init__(self, folder: Path, cases: tuple[str, ...] = ()) -> None:
@@ -37,6 +39,8 @@ class Monitor:
         scored = [name for name in found if (Path(folder) / name / "mask.nii.gz").is_file()]
         self.folder = Path(folder)
         self.cases = tuple(name for name in scored if not cases or name in cases)
+        if not self.cases:
+            raise UnusableInput(f"{folder}: holds no case with flair.nii.gz and mask.nii.gz to look at.")
         self._prepared: dict[tuple[str, float, tuple[str, ...]], _Case] = {}
 
     def score(

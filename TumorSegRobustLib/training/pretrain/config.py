@@ -9,7 +9,7 @@ from typing import Any
 
 from TumorSegRobustLib.errors import UnusableInput
 
-from ..config import PRECISIONS, RealSource, filled, read_yaml
+from ..config import PRECISIONS, RealSource, check_described, filled, read_yaml
 from ..synth.generator import CHANNELS, SynthConfig
 
 
@@ -72,6 +72,7 @@ class PretrainConfig:
 
     def check(self) -> None:
         """UnusableInput (one line) for settings that contradict each other."""
+        check_described(self.network)
         source = self.source
         if source is None and not self.label_maps:
             raise UnusableInput("nothing to learn from; give real, label_maps, or both.")
