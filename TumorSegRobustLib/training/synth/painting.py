@@ -38,10 +38,13 @@ class Scene:
 
 
 def paint_head(scene: Scene, contrast: Contrast, draw: Draw) -> torch.Tensor:
-    """The healthy head in one contrast: (k, j, i), about 0..1.5, brain at about half; flat and with sharp
-    borders.
-    """
-    return _fat(contrast.mean[scene.classes], scene, contrast, draw)
+    """The healthy head in one contrast: (k, j, i), about 0..1.5, brain at about half; borders still sharp."""
+    image = _fat(contrast.mean[scene.classes], scene, contrast, draw)
+    # healthy brain differs by region: deep white matter of the parietal lobes, tracts, the cerebellum
+    for part, largest in ((scene.white, 0.09), (scene.tissue & ~scene.white, 0.06)):
+        region = smooth_noise(scene.shape, draw.uniform(15, 60) / scene.spacing_mm, draw)[0]
+        image = image * (1 + draw.uniform(0.0, largest) * region.clamp(-1.5, 1.5) * part)
+    return image
 
 
 def finish(image: torch.Tensor, scene: Scene, draw: Draw) -> torch.Tensor:
@@ -90,9 +93,9 @@ def _layers(lesion: Lesion, contrast: Contrast, draw: Draw) -> list[tuple[torch.
 def _levels(lesion: Lesion, contrast: Contrast, draw: Draw) -> tuple[float, float, float]:
     bright, dark, fluid = contrast.bright, contrast.dark, contrast.fluid
     if contrast.sign > 0:  # FLAIR and its neighbours
-        # the faint tumour is the hard one: half of them are at most 30 % brighter than grey matter
+        # the faint tumour is the hard one: half of them are at most 35 % brighter than grey matter
         faint = 0.6 if lesion.kind == "infiltrating" else 0.35
-        oedema = bright * (draw.uniform(1.06, 1.3) if draw.chance(faint) else draw.uniform(1.2, 2.3))
+        oedema = bright * (draw.uniform(1.1, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
         core = oedema + draw.normal(0, 0.12 * bright)
         if lesion.kind in ("ring", "nodule", "dural") and draw.chance(0.6):
             core = bright * draw.uniform(0.85, 1.4)  # solid tumour is often as bright as brain
