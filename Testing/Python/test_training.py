@@ -12,12 +12,12 @@ import torch
 from fixtures_training import a_config, network, write_cases, write_label_maps
 
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
-from TumorSegRobustLib.models import ModelPackage, build_network
+from TumorSegRobustLib.models import build_network
 from TumorSegRobustLib.progress import Progress
-from TumorSegRobustLib.training import packaging, stage1
+from TumorSegRobustLib.training import stage1, style_bank
 from TumorSegRobustLib.training.checkpoints import load_initial
 from TumorSegRobustLib.training.config import StageOneConfig, read_config
-from TumorSegRobustLib.training.data import Examples, batches, example_order, examples
+from TumorSegRobustLib.training.data import Examples, batches, example_order, examples, pipeline
 from TumorSegRobustLib.training.monitor import Monitor
 from TumorSegRobustLib.training.stage1 import Objective
 
@@ -85,32 +85,14 @@ def test_the_shipped_configurations_are_readable_and_mistakes_are_named(tmp_path
     names = {path.stem: read_config(path) for path in CONFIGS.glob("brain-mr-?.yaml")}
     assert len(names) >= 3
     assert len({config.seed for config in names.values()}) == len(names)
-    assert len({config.anatomies for config in names.values()}) == len(names)
+    views = {(c.anatomies, c.synth.spacing_mm, json.dumps(c.network), repr(c.synth)) for c in names.values()}
+    assert len(views) == len(names), "members differ in more than the seed"
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: x\nlabel_maps: y\nnetwork: {}\nstepz: 3\n")
     with pytest.raises(UnusableInput, match="unknown setting stepz"):
         read_config(wrong)
     with pytest.raises(UnusableInput, match="cannot be read"):
         read_config(tmp_path / "absent.yaml")
-
-
-def test_finished_runs_become_a_package_that_verifies(label_maps: Path, tmp_path: Path) -> None:
-    for seed, member in enumerate("ab"):
-        stage1.train(a_config(label_maps, name=member, seed=seed, steps=2), tmp_path / "runs" / member)
-    out = tmp_path / "toy"
-    config = tmp_path / "toy.yaml"
-    config.write_text(
-        "id: toy\nversion: 0.1.0\ntitle: Toy\nlicence: Apache-2.0\nmembers: [a, b]\n"
-        "channels: [{name: flair}]\noutputs: [whole tumour]\ncard: '# Toy'\n"
-    )
-    summary = packaging.main(config, tmp_path / "runs", out)
-    package = ModelPackage.load(out)
-    assert package.verify() == []
-    assert summary["members"] == len(package.members) == 2
-    assert package.fingerprint["training"]["b"]["config"]["seed"] == 1
-    config.write_text(config.read_text().replace("[a, b]", "[a, missing]"))
-    with pytest.raises(UnusableInput, match="no finished training"):
-        packaging.main(config, tmp_path / "runs", out)
 
 
 def test_settings_that_contradict_each_other_are_named(label_maps: Path, tmp_path: Path) -> None:
@@ -191,6 +173,34 @@ def test_generated_and_real_examples_fit_together(label_maps: Path, manifest: Pa
         assert truth.shape == (3, 16, 16, 16)
         assert truth.dtype == torch.uint8
         assert bool((truth[2] == 255).all()) == is_real, "only the generator knows the brain"
+
+
+def test_augmentation_reaches_generated_and_real_heads_and_forgets_the_looks_of_sites_left_out(
+    label_maps: Path, manifest: Path, tmp_path: Path
+) -> None:
+    bank = tmp_path / "looks.npz"
+    style_bank.main(manifest, bank, channels=BOTH, spacing_mm=7.0)
+    assert style_bank.StyleBank.load(bank).sites == ("brats", "plain")
+    built = pipeline("style", str(bank), exclude_sites=("plain", "elsewhere"))
+    assert built is not None
+    banks = [one.bank for one in built.augmentations if getattr(one, "bank", None)]
+    assert banks
+    assert {look.site for one in banks for look in one.styles} == {"brats"}
+    assert pipeline("none") is None
+    with pytest.raises(UnusableInput, match="no augmentation preset stile"):
+        pipeline("stile")
+
+    gamma = {"gamma": {"probability": 1.0}}
+    real = {"manifest": str(manifest), "share": 0.5, "style_bank": str(bank)}
+    plain = examples(two_channels(label_maps, manifest))
+    config = replace(two_channels(label_maps, manifest), augment=gamma, real={**real, "augment": gamma})
+    changed = examples(config)
+    assert {plain.is_real(n) for n in range(12)} == {True, False}
+    for n in range(12):
+        (before, truth), (after, same) = plain[n], changed[n]
+        assert torch.equal(truth, same) or plain.is_real(n)
+        assert not torch.equal(before, after)
+        assert [bool(c.any()) for c in before] == [bool(c.any()) for c in after] or plain.is_real(n)
 
 
 def test_training_on_both_kinds_learns(label_maps: Path, manifest: Path, tmp_path: Path) -> None:

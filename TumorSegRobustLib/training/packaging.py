@@ -5,20 +5,44 @@ model card.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.models import Channel, ModelPackage, TrainedMember, write_package
+from TumorSegRobustLib.models import (
+    DEFAULT_PREPROCESSING,
+    Channel,
+    ModelPackage,
+    TrainedMember,
+    write_package,
+)
+
+from .config import StageOneConfig, read_yaml
+
+NEEDED = ("id", "version", "title", "licence", "members", "channels", "card")
+OPTIONAL = ("outputs", "weights", "preprocessing", "calibration", "triage", "fingerprint", "licence_text")
+PATHS = ("label_maps", "manifest", "initial", "style_bank")
+"""Settings that name a place on the machine of the training; a package records the last part only."""
 
 
 def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
     """Write the package that `config` (YAML) describes into `out`, from the members' run folders
     `runs/<member>`.
     """
-    package = build(_read(config), runs, out)
+    data = read_yaml(config)
+    missing = [name for name in NEEDED if name not in data]
+    if missing:
+        raise UnusableInput(f"{config}: lacks {', '.join(missing)}; see training/configs/brain-mr.yaml.")
+    unknown = sorted(set(data) - {*NEEDED, *OPTIONAL})
+    if unknown:
+        raise UnusableInput(
+            f"{config}: unknown setting {unknown[0]}; known are {', '.join([*NEEDED, *OPTIONAL])}."
+        )
+    package = build(data, runs, out)
     return {
         "package": package.id,
         "version": package.version,
@@ -27,9 +51,20 @@ def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def build(config: dict[str, Any], runs: Path, out: Path) -> ModelPackage:
-    """As `main`, from the configuration itself. UnusableInput (one line) names a run that is not finished."""
+def build(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPackage:
+    """As `main`, from the configuration itself.
+
+    The package's outputs are the networks' in their order; those that inference does not need stay.
+    UnusableInput (one line) names a run that is not finished, or members that do not fit together.
+    """
     summaries = {name: _summary(runs / name) for name in config["members"]}
+    channels = [Channel(**channel) for channel in config["channels"]]
+    outputs = _common("outputs", summaries, config.get("outputs"))
+    _common("channels", summaries, [channel.name.lower() for channel in channels])
+    weights = config.get("weights") or {}
+    strange = sorted(set(weights) - set(summaries))
+    if strange:
+        raise UnusableInput(f"weights: {strange[0]} is no member; members are {', '.join(summaries)}.")
     members = [
         TrainedMember(
             name=name,
@@ -37,11 +72,15 @@ def build(config: dict[str, Any], runs: Path, out: Path) -> ModelPackage:
             spacing_mm=(summary["config"]["synth"]["spacing_mm"],) * 3,
             state=torch.load(runs / name / "weights.pt", map_location="cpu", weights_only=True),
             seed=summary["config"]["seed"],
+            weight=float(weights.get(name, 1.0)),
         )
         for name, summary in summaries.items()
     ]
     training = {
-        name: {key: summary[key] for key in ("config", "steps", "device", "loss")}
+        name: {
+            "config": without_places(summary["config"]),
+            **{key: summary[key] for key in ("steps", "device", "loss")},
+        }
         for name, summary in summaries.items()
     }
     return write_package(
@@ -50,25 +89,54 @@ def build(config: dict[str, Any], runs: Path, out: Path) -> ModelPackage:
         version=str(config["version"]),
         title=config["title"],
         licence=config["licence"],
+        licence_text=config.get("licence_text", ""),
         members=members,
-        channels=[Channel(**channel) for channel in config["channels"]],
-        outputs=config["outputs"],
+        channels=channels,
+        outputs=outputs,
         card=config["card"],
+        preprocessing={**_multiple(members), **config.get("preprocessing", {})},
         calibration=config.get("calibration"),
         triage=config.get("triage"),
         fingerprint={**config.get("fingerprint", {}), "training": training},
     )
 
 
-def _read(config: Path) -> dict[str, Any]:
-    import yaml
+def without_places(settings: Any) -> Any:
+    """Settings whose paths are cut to their last part: where data lay is nobody's business elsewhere."""
+    if isinstance(settings, Mapping):
+        return {
+            key: PurePosixPath(value).name
+            if key in PATHS and isinstance(value, str)
+            else without_places(value)
+            for key, value in settings.items()
+        }
+    return [without_places(value) for value in settings] if isinstance(settings, list) else settings
 
-    data = yaml.safe_load(config.read_text(encoding="utf-8"))
-    needed = {"id", "version", "title", "licence", "members", "channels", "outputs", "card"}
-    missing = sorted(needed - set(data or {}))
-    if missing:
-        raise UnusableInput(f"{config}: lacks {', '.join(missing)}; see training/configs/brain-mr.yaml.")
-    return data
+
+def _common(what: str, summaries: Mapping[str, Any], named: Sequence[str] | None) -> list[str]:
+    """What all members have in common, in order; as `named` in the package's configuration, if it is."""
+    usual = list(getattr(StageOneConfig, what))  # runs from before there was a choice
+    found = {name: list(summary["config"].get(what, usual)) for name, summary in summaries.items()}
+    wanted = list(named) if named is not None else next(iter(found.values()))
+    for name, has in found.items():
+        if has != wanted:
+            raise UnusableInput(
+                f"{what}: member {name} has {', '.join(has)}, but {', '.join(wanted)} is wanted; "
+                "the members of a package have the same in the same order."
+            )
+    return wanted
+
+
+def _multiple(members: Sequence[TrainedMember]) -> dict[str, int]:
+    """Inputs are padded to what the deepest network halves without remainder."""
+    usual = int(DEFAULT_PREPROCESSING["multiple"])
+    deepest = [
+        math.prod(max(stride) if isinstance(stride, list) else stride for stride in strides)
+        for strides in (member.network["args"].get("strides", ()) for member in members)
+        if all(isinstance(stride, int | list) for stride in strides)
+    ]
+    multiple = max([usual, *deepest])
+    return {"multiple": multiple} if multiple > usual else {}
 
 
 def _summary(run: Path) -> dict[str, Any]:
