@@ -15,10 +15,11 @@ def over_tissue(image: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
     """`changed` where `image` is tissue, `image` untouched where it is air; any shape.
 
     So the background of a scan, and a channel of zeros that stands for an absent series, stay what they are,
-    whatever an augmentation makes of them. What would become darker than air is pressed together above 0; cut
-    off there, it would be one large plateau, and look like a background that was stripped.
+    whatever an augmentation makes of them. Tissue that would become darker than `AIR` is pressed together
+    between half of it and all of it; cut off, it would be one plateau, and look like a stripped background.
     """
-    floored = AIR * (1 + elu((changed - AIR) / AIR))
+    half = AIR / 2
+    floored = AIR + half * elu((changed - AIR) / half)
     return torch.lerp(image, floored, tissue(image))
 
 

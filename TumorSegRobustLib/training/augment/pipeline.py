@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -92,12 +91,10 @@ class Pipeline:
 def build(settings: Mapping[str, Mapping[str, Any]], bank: StyleBank | None = None) -> Pipeline:
     """The pipeline of {name: settings}; what is not named is switched off.
 
-    The entry "bank", {"file": a style bank, "without": [sites]}, serves the style augmentations unless
-    `bank` is given. UnusableInput for an unknown name or setting, or a range that runs backwards.
+    bank: looks of real scans for the style augmentations. UnusableInput for an unknown name or setting, or a
+    range that runs backwards.
     """
-    if bank is None and _BANK in settings:
-        bank = _load(settings[_BANK])
-    unknown = sorted(set(settings) - set(AUGMENTATIONS) - {_BANK})
+    unknown = sorted(set(settings) - set(AUGMENTATIONS))
     if unknown:
         raise UnusableInput(f"There is no augmentation {unknown[0]}; there are {', '.join(AUGMENTATIONS)}.")
     chosen = [
@@ -146,13 +143,6 @@ def _settings(name: str, kind: type, values: Mapping[str, Any], bank: StyleBank 
         raise UnusableInput(f"{name}: the probability is {probability}; it lies between 0 and 1.")
     shared = {_BANK: bank} if _BANK in (f.name for f in fields(kind)) else {}
     return kind(**plain, **shared)
-
-
-def _load(entry: Mapping[str, Any]) -> StyleBank:
-    strange = sorted(set(entry) - {"file", "without"})
-    if strange or "file" not in entry:
-        raise UnusableInput("bank: takes file, the path of a style bank, and without, a list of sites.")
-    return StyleBank.load(Path(entry["file"])).without(*entry.get("without", ()))
 
 
 def _plain(value: Any) -> Any:
