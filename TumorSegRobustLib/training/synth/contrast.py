@@ -26,7 +26,7 @@ from .draw import Draw
 
 # white, grey, fluid as fractions of a common scale; +1 / -1: tumour usually brighter or darker than brain
 PRIORS = {
-    "flair": (0.50, 0.58, 0.16, 1),
+    "flair": (0.53, 0.57, 0.16, 1),  # white matter is brighter than cortex in a third of the scanners
     "t2": (0.42, 0.55, 0.95, 1),
     "t1": (0.72, 0.55, 0.20, -1),
     "t1c": (0.68, 0.54, 0.20, -1),
@@ -69,7 +69,7 @@ def draw_contrast(draw: Draw, kinds: Mapping[str, float]) -> Contrast:
         fat, muscle = draw.uniform(), draw.uniform()
     else:
         w, g, f, sign = PRIORS[kind]
-        white, grey = w + draw.normal(0, 0.05), g + draw.normal(0, 0.05)
+        white, grey = w + draw.normal(0, 0.06), g + draw.normal(0, 0.05)
         fluid = max(0.0, f + draw.normal(0, 0.07))
         mean[0] = draw.uniform(0, 0.06)
         # fat is up to four times as bright as brain in fast spin echo, and dark where it is suppressed
