@@ -298,4 +298,6 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/brain-mr-c.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml
   TumorSegRobustLib/training/configs/loho.yaml
+  TumorSegRobustLib/training/configs/pretrain.yaml
+  TumorSegRobustLib/training/configs/pseudo.yaml
   )

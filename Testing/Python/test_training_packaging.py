@@ -15,7 +15,7 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import ModelPackage
 from TumorSegRobustLib.training import packaging, stage1
-from TumorSegRobustLib.training.packaging import without_places
+from TumorSegRobustLib.training.config import identity, without_places
 
 BOTH = ("flair", "t1c")
 OUTPUTS = ("whole tumour", "tumour core", "brain")
@@ -88,6 +88,18 @@ def test_members_that_do_not_fit_are_named(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(UnusableInput, match="lacks version, title"):
         packaging.main(tmp_path / "bare.yaml", runs, tmp_path / "no")
     assert not (tmp_path / "no").exists()
+
+
+def test_a_training_stays_the_same_when_its_data_move_but_not_when_they_change() -> None:
+    def of(**changes: object) -> dict:
+        real = {"manifest": "/here/cases.csv", "share": 0.5}
+        return identity({"label_maps": "/a", "steps": 5, "workers": 1, "seed": 1, "real": real, **changes})
+
+    moved = {"manifest": "/there/cases.csv", "share": 0.5}
+    assert of() == of(label_maps="/b", steps=9, workers=3, real=moved)
+    assert of() != of(seed=2)
+    assert of() != of(real={**moved, "share": 0.4})
+    assert of() != of(real={**moved, "manifest": "/here/others.csv"})
 
 
 def test_places_are_cut_to_their_last_part_wherever_they_stand() -> None:

@@ -154,6 +154,11 @@ def test_what_the_last_layer_learned_is_left_behind() -> None:
     assert names - set(kept) == {"2.weight", "2.bias"}
 
 
+def test_the_example_is_readable_and_its_network_can_be_built() -> None:
+    config = pretrain.read_pretraining(Path(pretrain.__file__).parents[1] / "configs/pretrain.yaml")
+    assert find_bottleneck(build_network(with_outputs(config.network, 2)), 2, 32)[1] >= 128
+
+
 def test_mistakes_are_named_in_one_line(manifest: Path, tmp_path: Path) -> None:
     wrong: dict[str, dict] = {
         "nothing to learn from": {"real": None},

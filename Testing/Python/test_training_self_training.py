@@ -19,6 +19,7 @@ from TumorSegRobustLib.inference import Prediction
 from TumorSegRobustLib.models import ModelPackage
 from TumorSegRobustLib.progress import Progress
 from TumorSegRobustLib.training import self_training
+from TumorSegRobustLib.training.config import filled, read_yaml
 from TumorSegRobustLib.training.self_training import PseudoConfig, label, pseudo_mask
 
 
@@ -115,6 +116,13 @@ def test_sites_can_be_left_out_and_empty_agreement_does_not_count(
     assert why.endswith("ml of certain tumour only")
     with pytest.raises(UnusableInput, match="no site plane"):
         label(replace(config, exclude_sites=("plane",)), Brightness(package), tmp_path / "a")
+
+
+def test_the_example_is_readable() -> None:
+    path = Path(self_training.__file__).parent / "configs/pseudo.yaml"
+    config = filled(PseudoConfig, read_yaml(path), path)
+    config.check()
+    assert config.model == "brain-mr"
 
 
 def test_one_member_cannot_tell_how_sure_it_is(manifest: Path, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ HOUSEKEEPING = frozenset(
 )
 """Settings that a run may change between two starts; every other one makes it another training."""
 
+PLACES = ("label_maps", "manifest", "initial", "style_bank")
+"""Settings that name a place on the machine of the training."""
+
 
 @dataclass(frozen=True)
 class RealSource:
@@ -136,6 +139,23 @@ def read_config(path: Path) -> StageOneConfig:
     except UnusableInput as error:
         raise UnusableInput(f"{path}: {error}") from error
     return config
+
+
+def identity(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a training this one, of all its settings: two starts with the same go on with each other."""
+    return {key: value for key, value in without_places(settings).items() if key not in HOUSEKEEPING}
+
+
+def without_places(settings: Any) -> Any:
+    """Settings whose paths are cut to their last part: where data lay is nobody's business elsewhere."""
+    if isinstance(settings, Mapping):
+        return {
+            key: Path(value).name if key in PLACES and isinstance(value, str) else without_places(value)
+            for key, value in settings.items()
+        }
+    if isinstance(settings, list | tuple):
+        return [without_places(value) for value in settings]
+    return settings
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

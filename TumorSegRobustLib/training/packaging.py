@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,12 +21,10 @@ from TumorSegRobustLib.models import (
     write_package,
 )
 
-from .config import StageOneConfig, read_yaml
+from .config import StageOneConfig, read_yaml, without_places
 
 NEEDED = ("id", "version", "title", "licence", "members", "channels", "card")
 OPTIONAL = ("outputs", "weights", "preprocessing", "calibration", "triage", "fingerprint", "licence_text")
-PATHS = ("label_maps", "manifest", "initial", "style_bank")
-"""Settings that name a place on the machine of the training; a package records the last part only."""
 
 
 def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
@@ -99,18 +97,6 @@ def build(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPackage:
         triage=config.get("triage"),
         fingerprint={**config.get("fingerprint", {}), "training": training},
     )
-
-
-def without_places(settings: Any) -> Any:
-    """Settings whose paths are cut to their last part: where data lay is nobody's business elsewhere."""
-    if isinstance(settings, Mapping):
-        return {
-            key: PurePosixPath(value).name
-            if key in PATHS and isinstance(value, str)
-            else without_places(value)
-            for key, value in settings.items()
-        }
-    return [without_places(value) for value in settings] if isinstance(settings, list) else settings
 
 
 def _common(what: str, summaries: Mapping[str, Any], named: Sequence[str] | None) -> list[str]:

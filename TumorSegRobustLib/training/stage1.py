@@ -14,7 +14,7 @@ from TumorSegRobustLib.models.networks import build_network
 from TumorSegRobustLib.progress import Progress
 
 from .checkpoints import write_whole
-from .config import HOUSEKEEPING, StageOneConfig, read_config
+from .config import StageOneConfig, identity, read_config
 from .data import batches, examples
 from .distributed import World, world_of_this_process
 from .losses import DeepSupervision, build_loss
@@ -65,7 +65,7 @@ def _train(
         build_network(config.network),
         config,
         out,
-        identity={key: value for key, value in settings.items() if key not in HOUSEKEEPING},
+        identity=identity(settings),
         initial=Path(config.initial) if config.initial else None,
         world=world,
     )

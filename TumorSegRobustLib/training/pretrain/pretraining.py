@@ -14,7 +14,7 @@ from TumorSegRobustLib.models import build_network
 from TumorSegRobustLib.progress import Progress
 
 from ..checkpoints import write_whole
-from ..config import HOUSEKEEPING
+from ..config import identity
 from ..data import batches
 from ..distributed import World, world_of_this_process
 from ..real import example_seed
@@ -60,8 +60,7 @@ def _train(
     network = build_network(with_outputs(config.network, len(config.channels)))
     side = min(config.synth.patch)
     embedder = Embedder(network, len(config.channels), side, config.embedding, config.queue)
-    identity = {key: value for key, value in settings.items() if key not in HOUSEKEEPING}
-    run = Run(embedder, config, out, identity=identity, world=world)
+    run = Run(embedder, config, out, identity=identity(settings), world=world)
     task = Task(config, run)
     views = ScanViews(config, cache)
     last = run.go(
