@@ -278,7 +278,9 @@ def test_flip_averaging_makes_a_mirrored_scan_give_the_mirrored_answer(tmp_path)
     package = tiny_package(tmp_path / "flip", calibration={"flip_average": True})
     ensemble = Ensemble(package, device="cpu", backend="torch", precision="f32")
     head = a_head(shape=(32, 32, 32), spacing_mm=(3.0, 3.0, 3.0))
-    plain = ensemble.predict(head).probability
+    prediction = ensemble.predict(head)
+    plain = prediction.probability
+    assert len(prediction.members) == 2 * len(package.members), "each view counts in the agreement"
     mirrored = ensemble.predict(head.with_voxels(head.voxels[..., ::-1].copy())).probability
     np.testing.assert_allclose(mirrored[..., ::-1], plain, atol=2e-3)
     once = Ensemble(tiny_package(tmp_path / "once"), device="cpu", backend="torch", precision="f32")

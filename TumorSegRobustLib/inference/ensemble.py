@@ -101,7 +101,8 @@ class Ensemble:
         calibration = self.package.calibration
         temperature, bias = float(calibration.get("temperature", 1.0)), float(calibration.get("bias", 0.0))
         members = self.package.members
-        fusion = Fusion(geometry, len(members), temperature, bias)
+        views = self._views
+        fusion = Fusion(geometry, len(members) * len(views), temperature, bias)
         core = Fusion(geometry, 0, 1.0, 0.0) if self._sees_core(channels) else None
         inputs: dict[tuple[float, float, float], NetworkInput] = {}
         names: list[str] = []
@@ -117,15 +118,16 @@ class Ensemble:
                     task = partial(network_input, channels, member.spacing_mm, self.package.preprocessing)
                     inputs[member.spacing_mm] = self._worker.call(task, progress)
                 given = inputs[member.spacing_mm]
-            with clock.stage("networks"):
-                logits = self._run(backend, member, given, part.part(0.1, 0.85), notices, geometry)
-            with clock.stage("fuse"):
-                tumour = tumour_logits(logits, calibration, self.package.outputs)
-                fusion.add(tumour, given.grid, member.weight, part)
-                if core is not None:
-                    core.add(
-                        core_logits(logits, tumour, self.package.outputs), given.grid, member.weight, part
-                    )
+            for view, mirrored in enumerate(views):
+                step = part.part(*(0.1 + 0.75 * n / len(views) for n in (view, view + 1)))
+                with clock.stage("networks"):
+                    logits = self._run(backend, member, given, step, notices, geometry, mirrored)
+                with clock.stage("fuse"):
+                    tumour = tumour_logits(logits, calibration, self.package.outputs)
+                    fusion.add(tumour, given.grid, member.weight, part)
+                    if core is not None:
+                        inner = core_logits(logits, tumour, self.package.outputs)
+                        core.add(inner, given.grid, member.weight, part)
         with clock.stage("fuse"):
             probability, kept = fusion.finish()
             threshold = float(calibration.get("threshold", 0.5))
@@ -159,6 +161,11 @@ class Ensemble:
             fingerprint=self.package.fingerprint,
         )
 
+    @property
+    def _views(self) -> tuple[bool, ...]:
+        """As it is, and with `flip_average` mirrored left to right too: whether each is mirrored."""
+        return (False, True) if self.package.calibration.get("flip_average") else (False,)
+
     def _sees_core(self, channels: Sequence[Image | None]) -> bool:
         """The package knows the tumour core, and the scan has the channel that shows it (`core_channel`)."""
         needed = self.package.calibration.get("core_channel")
@@ -174,11 +181,19 @@ class Ensemble:
         progress: Progress,
         notices: list[str],
         geometry: Geometry,
+        mirrored: bool,
     ) -> np.ndarray:
-        logits = self._pass(backend, given.volume, progress, notices, geometry)
-        if self.package.calibration.get("flip_average"):
-            mirrored = np.ascontiguousarray(given.volume[..., ::-1])
-            logits = (logits + self._pass(backend, mirrored, progress, notices, geometry)[..., ::-1]) / 2
+        volume = np.ascontiguousarray(given.volume[..., ::-1]) if mirrored else given.volume
+        logits = run_network(
+            backend,
+            volume,
+            worker=self._worker,
+            progress=progress,
+            budget_mb=self._budget_mb(self._native_mb(geometry)),
+            outputs=len(self.package.outputs),
+            preferred=self._preferred(),
+            notify=notices.append,
+        )
         if len(logits) != len(self.package.outputs):
             raise UnusableInput(
                 f"Model {self.package.id}: member {member.name} gives {len(logits)} outputs, the package "
@@ -189,26 +204,7 @@ class Ensemble:
                 f"Model {self.package.id}: member {member.name} gives values that are not numbers on this "
                 "scan; try precision f32 or choose another model."
             )
-        return given.restore(logits)
-
-    def _pass(
-        self,
-        backend: Backend,
-        volume: np.ndarray,
-        progress: Progress,
-        notices: list[str],
-        geometry: Geometry,
-    ) -> np.ndarray:
-        return run_network(
-            backend,
-            volume,
-            worker=self._worker,
-            progress=progress,
-            budget_mb=self._budget_mb(self._native_mb(geometry)),
-            outputs=len(self.package.outputs),
-            preferred=self._preferred(),
-            notify=notices.append,
-        )
+        return given.restore(logits[..., ::-1] if mirrored else logits)
 
     def _load(self, member: Member) -> Backend:
         with self._build_lock:
@@ -270,7 +266,8 @@ class Ensemble:
         )
         per_grid = 4 * (2 * len(self.package.channels) + 2 * len(self.package.outputs))
         core = 4 if CORE in self.package.outputs else 0
-        return (voxels * (8 + core + 2 * len(self.package.members)) + grids * per_grid) / 1e6
+        kept = 2 * len(self.package.members) * len(self._views)
+        return (voxels * (8 + core + kept) + grids * per_grid) / 1e6
 
     def _budget_mb(self, native_mb: float) -> float:
         """What one pass may take."""

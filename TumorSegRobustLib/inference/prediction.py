@@ -15,11 +15,11 @@ from TumorSegRobustLib.image import Geometry
 class Prediction:
     """The ensemble's answer and what it takes to judge it.
 
-    probability: (k, j, i) float32 in 0..1. members: (m, k, j, i) float16, each member's own probability.
-    package: {id, version, sha256, licence}. seconds: time per stage. peak_memory_mb: the process's highest
-    resident memory so far, or on CUDA the highest memory allocated on the device.
-    core: probability of the tumour core, like `probability`; None where the package or the scan does not
-    tell. triage, calibration, fingerprint: as in the package, for the assessment.
+    probability: (k, j, i) float32 in 0..1. members: (m, k, j, i) float16, each member's own probability (with
+    flip averaging, of each view of each member). package: {id, version, sha256, licence}. seconds: time per
+    stage. peak_memory_mb: the process's highest resident memory so far, or on CUDA the highest memory
+    allocated on the device. core: probability of the tumour core, like `probability`; None where the package
+    or the scan does not tell. triage, calibration, fingerprint: as in the package, for the assessment.
     """
 
     geometry: Geometry

@@ -41,9 +41,9 @@ def check_network(network: Mapping[str, Any]) -> str | None:
 def build_network(network: Mapping[str, Any]) -> torch.nn.Module:
     """The network with random weights, in eval mode; UnusableInput for an unknown class or bad arguments.
 
-    `head`: a number of outputs computed voxel by voxel (PReLU, 1x1x1 convolution) from the `out_channels` features
-    of the class. MONAI's residual U-Net ends in an instance norm, which forces a positive answer somewhere in
-    every scan: it needs one.
+    `head`: a number of outputs computed voxel by voxel (PReLU, 1x1x1 convolution) from the `out_channels`
+    features of the class. MONAI's residual U-Net ends in an instance norm, which forces a positive answer
+    somewhere in every scan: it needs one.
     """
     problem = check_network(network)
     if problem:

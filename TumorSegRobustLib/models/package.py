@@ -52,11 +52,10 @@ class ModelPackage:
 
     calibration: `temperature` and `bias` of the averaged logits, `threshold` of the contour, `brain_gate` and
     `brain_gate_margin` (the tumour's logit is at most that of the output "brain" plus the margin),
-    `core_channel` (without it nothing is said about the tumour core), `flip_average` (each member also sees the
-    scan mirrored left to right, and its logits are averaged),
-    `min_component_ml` (smaller components are removed), `quality` (table from agreement to Dice).
-    triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint: `modality` and the [low, high] of image features
-    in training. files: sha256 by path.
+    `core_channel` (without it nothing is said about the tumour core), `flip_average` (each member also sees
+    the scan mirrored left to right, and counts as two), `min_component_ml` (smaller components are removed),
+    `quality` (table from agreement to Dice). triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint:
+    `modality` and the [low, high] of image features in training. files: sha256 by path.
     """
 
     folder: Path
