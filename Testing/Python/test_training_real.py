@@ -194,3 +194,18 @@ def test_a_cache_is_shared_between_sources(case: RealCase) -> None:
     first.preload()
     assert len(cache) == 1
     assert second.prepared(case) is first.prepared(case)
+
+
+def test_what_a_pseudo_label_leaves_open_is_unknown_and_no_tumour(case: RealCase, tmp_path: Path) -> None:
+    assert case.reference is not None
+    reference = read_image(case.reference)
+    voxels = (reference.voxels > 0).astype(np.uint8)
+    doubted = np.zeros(voxels.shape, dtype=bool)
+    doubted[: voxels.shape[0] // 2] = voxels[: voxels.shape[0] // 2] > 0
+    voxels[doubted] = 255
+    write_image(reference.with_voxels(voxels), tmp_path / "pseudo.nii.gz")
+    pseudo = replace(case, reference=tmp_path / "pseudo.nii.gz", labels="")
+    truths = [heads(one).sample(3)[1][0] for one in (case, pseudo)]
+    assert (truths[1] == 255).any()
+    assert not ((truths[1] == 1) & (truths[0] != 1)).any(), "doubt became tumour"
+    assert int((truths[1] == 1).sum()) < int((truths[0] == 1).sum())

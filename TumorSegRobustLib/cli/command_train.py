@@ -31,14 +31,17 @@ def add_to(program: typer.Typer) -> None:
     program.add_typer(train, name="train")
 
 
-@train.command(epilog=example("train synth synth.yaml --out examples"))
+@train.command(epilog=example("train synth synth.yaml --out examples --show"))
 def synth(
     config: Config,
     out: Out,
     count: Annotated[int, typer.Option("--count", min=1, help="How many heads on the contact sheet.")] = 24,
+    show: Annotated[
+        bool, typer.Option("--show", help="Open the contact sheet, where there is a screen.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write generated scans with their truth, to look at what the networks learn from."""
+    """Write generated scans with their truth and a contact sheet, to look at what the networks learn from."""
 
     def work(progress: Progress) -> dict[str, Any]:
         from ..training.synth import main
@@ -46,6 +49,8 @@ def synth(
         return main(config, out, count=count, progress=progress)
 
     _run("Generating heads.", work, config, out, as_json)
+    if show:
+        typer.launch(str(out / "sheet.png"))
 
 
 @train.command(epilog=example("train stage1 stage1.yaml --out runs/member-1"))

@@ -268,12 +268,16 @@ def _truth(
     if case.reference is None:
         return truth
     labels = read_labels(case.reference, native)
-    parts = {WHOLE: labels.voxels > 0}
+    unknown = np.rint(labels.voxels) == UNKNOWN  # pseudo-labels leave open what the ensemble doubts
+    parts = {WHOLE: (labels.voxels > 0) & ~unknown}
     if case.labels == BRATS:
         parts[CORE] = np.isin(np.rint(labels.voxels), BRATS_CORE)
     for number, name in enumerate(outputs):
         if name in parts:
             truth[number] = _on_grid(labels.with_voxels(parts[name].astype(np.float32)), spacing_mm) >= 0.5
+            if unknown.any():
+                doubted = _on_grid(labels.with_voxels(unknown.astype(np.float32)), spacing_mm) >= 0.5
+                truth[number][doubted] = UNKNOWN
     return truth
 
 
