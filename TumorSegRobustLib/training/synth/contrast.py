@@ -70,6 +70,8 @@ def draw_contrast(draw: Draw, kinds: Mapping[str, float]) -> Contrast:
     else:
         w, g, f, sign = PRIORS[kind]
         white, grey = w + draw.normal(0, 0.06), g + draw.normal(0, 0.05)
+        if draw.chance(0.3):  # thick slices and early echoes: hardly any contrast between the two
+            grey = white + draw.normal(0, 0.02)
         fluid = max(0.0, f + draw.normal(0, 0.07))
         mean[0] = draw.uniform(0, 0.06)
         # fat is up to four times as bright as brain in fast spin echo, and dark where it is suppressed
