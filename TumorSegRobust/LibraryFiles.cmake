@@ -161,6 +161,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/augment/noise.py
   TumorSegRobustLib/training/augment/pipeline.py
   TumorSegRobustLib/training/augment/random_convolution.py
+  TumorSegRobustLib/training/calibration.py
   TumorSegRobustLib/training/checkpoints.py
   TumorSegRobustLib/training/config.py
   TumorSegRobustLib/training/data.py

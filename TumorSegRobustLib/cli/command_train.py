@@ -169,6 +169,25 @@ def package(
     _run("Writing the package.", work, config, out, as_json)
 
 
+@train.command(epilog=example("train calibrate Resources/Models/brain-mr --label-maps labelmaps"))
+def calibrate(
+    folder: Annotated[Path, typer.Argument(metavar="PACKAGE", help="Folder of the package; it is changed.")],
+    label_maps: Annotated[
+        Path, typer.Option("--label-maps", metavar="DIR", help="Label maps to generate heads from.")
+    ],
+    heads: Annotated[int, typer.Option("--heads", min=20, help="How many heads to measure.")] = 80,
+    as_json: Json = False,
+) -> None:
+    """Measure on generated heads what agreement between the members is worth, and write it into the package."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.calibration import main
+
+        return main(folder, label_maps, heads=heads, progress=progress)
+
+    _run("Calibrating.", work, folder, folder, as_json)
+
+
 def _run(
     title: str, work: Callable[[Progress], dict[str, Any]], config: Path, out: Path, as_json: bool
 ) -> None:
