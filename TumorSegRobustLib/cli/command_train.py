@@ -178,7 +178,7 @@ def calibrate(
     heads: Annotated[int, typer.Option("--heads", min=20, help="How many heads to measure.")] = 80,
     as_json: Json = False,
 ) -> None:
-    """Measure on generated heads what agreement between the members is worth, and write it into the package."""
+    """Measure on generated heads what the members' agreement is worth, and write it into the package."""
 
     def work(progress: Progress) -> dict[str, Any]:
         from ..training.calibration import main
