@@ -250,7 +250,6 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/docs/README.md
   Resources/Models/brain-mr/models/a.safetensors
   Resources/Models/brain-mr/models/b.safetensors
-  Resources/Models/brain-mr/models/c.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
@@ -296,7 +295,6 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/evaluation/report.html.j2
   TumorSegRobustLib/training/configs/brain-mr-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
-  TumorSegRobustLib/training/configs/brain-mr-c.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml
   TumorSegRobustLib/training/configs/loho.yaml
   TumorSegRobustLib/training/configs/pretrain.yaml

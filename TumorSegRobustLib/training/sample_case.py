@@ -1,7 +1,8 @@
 """The embedded case: one generated head with a tumour, as a DICOM series that says in every file that it is
 synthetic.
 
-`python -m TumorSegRobustLib.training.sample_case LABEL_MAPS OUT` writes it again, voxel for voxel.
+`python -m TumorSegRobustLib.training.sample_case LABEL_MAPS OUT` writes such a case, the same voxels every
+time. The one that ships was made by the generator of version 0.1.0.
 """
 
 from __future__ import annotations
