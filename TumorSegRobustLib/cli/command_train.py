@@ -192,7 +192,7 @@ def _run(
     title: str, work: Callable[[Progress], dict[str, Any]], config: Path, out: Path, as_json: bool
 ) -> None:
     if not config.exists():
-        wanted = {".yaml": "configuration in YAML", ".yml": "configuration in YAML", ".csv": "manifest in CSV"}
+        wanted = {".yaml": "configuration in YAML", ".csv": "manifest in CSV"}
         what = wanted.get(config.suffix.lower(), "file or folder that is there")
         raise UnusableInput(f"{config}: no such file. Give a {what}.")
     try:
