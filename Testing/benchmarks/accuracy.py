@@ -60,7 +60,7 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str
     truth = read_mask(data / name / "mask.nii.gz", image.geometry)
     case: Case = {
         "case": name,
-        "site": name.rsplit("-", 1)[0] if brain else "sarcoma-" + name.rsplit("-", 1)[1],
+        "site": f"sarcoma-{name.rsplit('-', 1)[1]}" if name.startswith("sarcoma") else name.rsplit("-", 1)[0],
     }
     starts: dict[str, np.ndarray | None] = {}
     if name.startswith(tuple(part for part in empty.split(",") if part)):
