@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from fixtures_training import write_label_maps
 
 from TumorSegRobustLib.training.synth import Draw, HeadGenerator, SynthConfig, load_anatomies
 from TumorSegRobustLib.training.synth import acquisition as scanner
@@ -32,16 +33,7 @@ TWO = {"channels": ("flair", "t1c"), "outputs": OUTPUTS}
 
 @pytest.fixture(scope="module")
 def label_maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two toy heads: skin, bone, grey matter, white matter and a ventricle as nested ellipsoids, 1 mm."""
-    folder = tmp_path_factory.mktemp("labels")
-    z, y, x = np.mgrid[-64:64, -64:64, -64:64]
-    for name, wide in (("toy_1", 1.0), ("toy_2", 0.85)):
-        distance = np.sqrt((z / 1.1) ** 2 + y**2 + (x / wide) ** 2)
-        labels = np.zeros(distance.shape, np.int32)
-        for radius, label in ((56, 511), (53, 515), (48, 24), (46, 3), (40, 2), (10, 4)):
-            labels[distance < radius] = label
-        sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / f"{name}.nii.gz"))
-    return folder
+    return write_label_maps(tmp_path_factory.mktemp("labels"))
 
 
 def a_generator(label_maps: Path, **settings: object) -> HeadGenerator:

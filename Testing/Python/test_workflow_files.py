@@ -67,6 +67,26 @@ def test_saves_the_files_of_segment(desk: Desk, tmp_path: Path) -> None:
     assert desk.state.message == f"Written: {tmp_path / 'out'}"
 
 
+def test_the_core_is_saved_stays_inside_the_contour_and_survives_a_second_review(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.networks.core = np.where(ball(TUMOUR_KJI, 2.0) | ball(OTHER_KJI, 2.0), 0.9, 0.1).astype(np.float32)
+    desk.segmented().workflow.save(tmp_path / "first")
+    inside = ball(TUMOUR_KJI, 2.0)
+    core = read_mask(tmp_path / "first" / saving.CORE, GEOMETRY).voxels
+    np.testing.assert_array_equal(core, inside)
+    volume = load(tmp_path / "first" / "result.json")["tumour_core"]["volume_ml"]
+    assert volume == pytest.approx(inside.sum() * GEOMETRY.voxel_ml)
+    desk.workflow.start_from(tmp_path / "first")
+    desk.workflow.save(tmp_path / "second")
+    np.testing.assert_array_equal(read_mask(tmp_path / "second" / saving.CORE, GEOMETRY).voxels, inside)
+    (tmp_path / "first" / saving.CORE).unlink()
+    desk.workflow.start_from(tmp_path / "first")
+    desk.workflow.save(tmp_path / "second")
+    assert not (tmp_path / "second" / saving.CORE).exists()
+    assert load(tmp_path / "second" / "result.json")["tumour_core"] is None
+
+
 def test_result_json_is_as_the_command_line_promises(desk: Desk, tmp_path: Path) -> None:
     desk.segmented().workflow.save(tmp_path / "out")
     result = load(tmp_path / "out" / "result.json")

@@ -59,7 +59,8 @@ def refine(
             wanted += read_clicks(exclude_clicks, include=False)
         if not wanted:
             raise UnusableInput(f"{clicks}: holds no click, so there is nothing to refine.")
-        with results_folder(out, job, ["*.prior"]) as places, workflow_for(job, places) as workflow:
+        stale = (saving.CORE, "*.prior")
+        with results_folder(out, job, stale) as places, workflow_for(job, places) as workflow:
             open_scan(workflow, job, image)
             assert workflow.image is not None
             _require_inside(wanted, workflow.image.geometry, image)

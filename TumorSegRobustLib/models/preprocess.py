@@ -29,8 +29,7 @@ DEFAULT_PREPROCESSING: Mapping[str, Any] = {
     "foreground_fraction": 0.15,
     "clip_percentiles": [0.5, 99.5],
     # ... and at this multiple of the foreground's median (which is brain): fat of the scalp, up to four times
-    # as
-    # bright as brain, would otherwise press all contrast inside the brain into a tenth of the range.
+    # as bright as brain, would otherwise press all contrast inside the brain into a tenth of the range.
     "tissue_clip": 2.2,
     "z_clip": [-4, 6],
     # Network input: sides are a multiple of this, and at least the minimum (instance norm needs > 1 voxel).

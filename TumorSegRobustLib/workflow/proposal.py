@@ -24,6 +24,7 @@ Origin = Literal["networks", "results", "nothing", "journal"]
 class Proposal:
     """result: its result.json. probability: (k, j, i) float32, tumour where >= threshold; None for nothing.
 
+    core: bool (k, j, i), the tumour core; None where nobody could tell it.
     maps: kind of uncertainty -> float array (k, j, i), "entropy" always among them.
     """
 
@@ -32,13 +33,13 @@ class Proposal:
     started_from: Origin
     probability: NDArray | None = None
     threshold: float = 0.5
+    core: NDArray | None = None
     prediction: Prediction | None = None
     assessment: Assessment | None = None
 
     def core_within(self, mask: NDArray) -> NDArray | None:
         """The networks' tumour core inside a contour, bool (k, j, i); None where they could not tell."""
-        core = None if self.prediction is None else self.prediction.core_mask
-        return None if core is None else core & mask
+        return None if self.core is None else self.core & mask
 
     @classmethod
     def of_networks(
@@ -51,7 +52,14 @@ class Proposal:
         }
         result = results.of_prediction(prediction, assessment, seconds)
         return cls(
-            result, maps, "networks", prediction.probability, prediction.threshold, prediction, assessment
+            result,
+            maps,
+            "networks",
+            prediction.probability,
+            prediction.threshold,
+            prediction.core_mask,
+            prediction,
+            assessment,
         )
 
     @classmethod

@@ -74,9 +74,11 @@ def corrected(
     """The proposal's document with volume and lesions of the contour as it is now (after clicks); `core` is
     the networks' tumour core inside it.
     """
-    now = {"volume_ml": volume_ml(mask, geometry), "lesions": lesions_of(mask, geometry)}
-    if core is not None:
-        now["tumour_core"] = core_of(core, geometry)
+    now = {
+        "volume_ml": volume_ml(mask, geometry),
+        "tumour_core": core_of(core, geometry),
+        "lesions": lesions_of(mask, geometry),
+    }
     return _plain({**result, **now})
 
 

@@ -72,7 +72,8 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
     """The proposal that `save` wrote into `folder`; its grid must be the image's."""
     document = _read_result(folder / saving.RESULT)
     volumes = {}
-    for name in (saving.PROBABILITY, saving.UNCERTAINTY):
+    told = [saving.CORE] if (folder / saving.CORE).exists() else []
+    for name in (saving.PROBABILITY, saving.UNCERTAINTY, *told):
         volume = _read_volume(folder / name)
         if not volume.geometry.matches(image.geometry):
             raise UnusableInput(
@@ -80,7 +81,8 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
             )
         volumes[name] = volume.voxels
     maps = {"entropy": volumes[saving.UNCERTAINTY]}
-    return Proposal(document, maps, "results", volumes[saving.PROBABILITY])
+    core = volumes[saving.CORE] > 0 if saving.CORE in volumes else None
+    return Proposal(document, maps, "results", volumes[saving.PROBABILITY], core=core)
 
 
 def save(
