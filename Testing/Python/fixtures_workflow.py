@@ -94,7 +94,10 @@ class Networks:
         probability = np.where(ball(TUMOUR_KJI), 0.9, 0.01).astype(np.float32)
         members = np.stack([probability, probability]).astype(np.float16)
         package = {"id": "toy", "version": "1.2.3", "sha256": "0" * 64, "licence": "Apache-2.0"}
-        return Prediction(GEOMETRY, probability, members, package, "cpu", "toy", {"networks": 0.1}, 100.0, core=self.core)
+        seconds = {"networks": 0.1}
+        return Prediction(
+            GEOMETRY, probability, members, package, "cpu", "toy", seconds, 100.0, core=self.core
+        )
 
 
 @dataclass
