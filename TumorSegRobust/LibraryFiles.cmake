@@ -210,6 +210,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/tumour.py
   TumorSegRobustLib/training/tissue.py
   TumorSegRobustLib/trust/__init__.py
+  TumorSegRobustLib/trust/adapt.py
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py
   TumorSegRobustLib/trust/lesions.py

@@ -58,6 +58,21 @@ def test_the_default_is_the_sum_of_monai_s_dice_and_cross_entropy_where_all_is_k
     assert float(loss) == pytest.approx(float(expected), rel=1e-6)
 
 
+def test_a_false_contour_where_nothing_is_has_a_slope_of_its_own() -> None:
+    nothing = torch.zeros(1, 1, 10, 10, 10, dtype=torch.uint8)
+    logits = torch.full(nothing.shape, logit(0.25), requires_grad=True)  # 250 voxels in the sum
+    plain = {"cross_entropy": 0.0}
+    loss = build_loss({**plain, "smooth_empty": 1000.0}, [1.0])
+    assert float(loss(logits.detach(), nothing)) == pytest.approx(250 / 1250)
+    slopes = [
+        float(torch.autograd.grad(build_loss(settings, [1.0])(logits, nothing), logits)[0].sum())
+        for settings in (plain, {**plain, "smooth_empty": 1000.0})
+    ]
+    assert slopes[1] > 30 * slopes[0] > 0
+    both = build_loss({**plain, "smooth_empty": 1000.0}, [1.0])
+    assert float(both(LOGITS, TRUTH)) == pytest.approx(float(build_loss(plain, [1.0])(LOGITS, TRUTH)))
+
+
 def test_focal_tversky_weights_misses_by_alpha() -> None:
     """Abraham and Khan: alpha belongs to the false negatives, so a miss costs more than a false alarm."""
     index = (1.2 + 1) / (1.2 + 0.7 * 0.8 + 0.3 * 0.2 + 1)

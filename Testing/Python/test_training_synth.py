@@ -20,6 +20,7 @@ from TumorSegRobustLib.training.synth.fields import (
     gaussian_matrix,
     linear_matrix,
     lookup,
+    mirrored_noise,
     near,
     rotation,
     sampling_grid,
@@ -143,6 +144,29 @@ def test_every_archetype_grows_inside_the_tissue_with_nested_parts(label_maps: P
         assert 4 < volume_ml < 400, "a sphere of 16 mm has 17 ml, oedema reaches up to 40 mm"
         if not (lesion.enhancing > 0.5).any():
             assert not lesion.tumour_core(tissue.shape).any()
+
+
+def test_large_infiltrating_tumours_are_at_times_mottled_and_others_never(label_maps: Path) -> None:
+    anatomy = load_anatomies(label_maps)[0]
+    position = sampling_grid((40, 40, 40), (2.5,) * 3, anatomy.brain_mm.mean(0), rotation((0, 0, 0)))
+    tissue = torch.ones(40, 40, 40, dtype=torch.bool)
+
+    def share(kind: str, radius: float) -> float:
+        at = Seed(anatomy.brain_mm.mean(0), radius, kind)
+        grown = [grow(position, at, tissue, tissue, ~tissue, 2.5, Draw(seed)) for seed in range(40)]
+        return sum(lesion is not None and lesion.mottled for lesion in grown) / 40
+
+    assert 0.25 < share("infiltrating", 20.0) < 0.65
+    assert share("infiltrating", 5.0) == share("ring", 20.0) == 0.0
+
+
+def test_mirrored_noise_is_the_same_on_both_sides() -> None:
+    centre = torch.tensor([10.0, 20.0, 30.0])
+    position = sampling_grid((16, 20, 25), (8.0,) * 3, centre, rotation((0, 0, 0)))
+    noise = mirrored_noise(position, centre, 30.0, Draw(1))
+    assert torch.allclose(noise, noise.flip(2), atol=1e-5)
+    assert not torch.allclose(noise, noise.flip(1), atol=0.1)
+    assert 0.4 < float(noise.std()) < 1.6
 
 
 def test_a_lesion_far_from_the_patch_is_none(label_maps: Path) -> None:

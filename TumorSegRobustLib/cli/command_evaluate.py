@@ -28,6 +28,9 @@ def evaluate(
     out: Out,
     model: Model = None,
     device: Where = Device.auto,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Try to adapt the networks to every scan, as segment does.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Contour every case of a manifest and compare with the references, site by site, the worst site first.
@@ -36,17 +39,23 @@ def evaluate(
     """
 
     def work(job: Job) -> dict[str, Any]:
-        from ..evaluation.evaluating import evaluate_cases
+        from ..evaluation.evaluating import Predictor, evaluate_cases
         from ..evaluation.manifest import read_manifest
         from ..evaluation.report import write_report
         from ..evaluation.summary import summarise, write_summary
         from ..inference import Ensemble
         from ..models import find_package
+        from ..trust.adapt import Adapting
 
         cases = read_manifest(manifest)
         package = find_package(model)
         _prepare(out)
-        records = evaluate_cases(cases, Ensemble(package, device.value), out, job.progress.part(0.0, 0.98))
+        ensemble = Ensemble(package, device.value)
+        predictor: Predictor = Adapting(ensemble) if adapt else ensemble
+        records = evaluate_cases(
+            cases, predictor, out, job.progress.part(0.0, 0.98),
+            variant="adapt" if adapt else "",
+        )
         about = {
             "id": package.id,
             "version": package.version,

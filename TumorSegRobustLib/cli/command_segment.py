@@ -32,6 +32,9 @@ def segment(
     ] = None,
     model: Model = None,
     device: Where = Device.auto,
+    adapt: Annotated[
+        bool, typer.Option("--adapt", help="Try to adapt the networks to this scan; undone if no help.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Contour the tumour and say how far to trust the contour.
@@ -49,6 +52,7 @@ def segment(
         with results_folder(out, job, stale) as places, workflow_for(job, places) as workflow:
             choose(workflow, model, device)
             open_scan(workflow, job, image, channels, first if image_is else "")
+            workflow.choose_adaptation(adapt)
             workflow.segment()
             workflow.save(places.results)
             return dict(workflow.result)

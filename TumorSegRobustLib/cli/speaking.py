@@ -55,6 +55,9 @@ def trust_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("expected overlap", f"Dice {quality['predicted_dice']:.2f}{between}"))
     rows.append(("triage", triage["level"]))
     rows += [("", reason) for reason in triage["reasons"]]
+    if result["adaptation"]["tried"]:
+        kept = "kept" if result["adaptation"]["accepted"] else "not kept"
+        rows.append(("adaptation", f"{kept}: {result['adaptation']['why']}"))
     if shift:
         rows.append(("unlike training", f"{shift['level']} (score {shift['score']:.2f})"))
     if result["model"]:

@@ -44,10 +44,12 @@ def evaluate_cases(
     out: Path,
     progress: Progress | None = None,
     worst: int = WORST,
+    variant: str = "",
 ) -> list[CaseRecord]:
     """Measure every case and keep `cases.csv` and pictures of the `worst` in `out`; returns the records.
 
-    Lines of an earlier run with the same package and the same files are kept and not measured again. A case
+    Lines of an earlier run with the same package, `variant` (what else the predictor does, such as "adapt")
+    and files are kept and not measured again. A case
     that cannot be used (a channel the package needs is missing, a broken file) gets a line that says why.
     Raises UnusableInput when no case has a reference, Cancelled when asked to; what is done stays in `out`.
     """
@@ -56,7 +58,7 @@ def evaluate_cases(
     progress = progress or Progress()
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
     model = predictor.package.sha256
-    keys = {case.case: inputs_key(case) for case in cases}
+    keys = {case.case: inputs_key(case) + (f"-{variant}" if variant else "") for case in cases}
     done = {
         record.case: record
         for record in read_records(out / CASES)

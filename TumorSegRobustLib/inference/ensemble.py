@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .postprocess import remove_small_components
 from .prediction import Prediction
 from .windows import Shape, pass_memory_mb, run_network, window_plans
 from .worker import Worker
+
+if TYPE_CHECKING:
+    import torch
 
 MEMORY_LIMIT_MB = 3000.0  # the product's budget for the whole process
 _LIBRARIES_MB = 700.0  # interpreter, PyTorch and OpenVINO before any scan (measured 250 to 700)
@@ -63,6 +66,19 @@ class Ensemble:
         self._build_lock = threading.Lock()
         self._run_lock = threading.Lock()
         self._worker = Worker()
+
+    def with_networks(self, networks: Mapping[str, torch.nn.Module]) -> Ensemble:
+        """Another ensemble of the same package, in PyTorch, with these networks for the members they name."""
+        from .torch_backend import TorchBackend
+
+        other = Ensemble(self.package, self.device, "torch", self._precision, self._limit_mb)
+        for member in self.package.members:
+            if member.name in networks:
+                network = networks[member.name]
+                other._backends[member.name] = TorchBackend(
+                    self.package, member, self.device, self._precision, network
+                )
+        return other
 
     def warm_up(self) -> None:
         """Load every member and run it once on a small input, so that the first prediction does not wait."""

@@ -20,6 +20,7 @@ class Prediction:
     stage. peak_memory_mb: the process's highest resident memory so far, or on CUDA the highest memory
     allocated on the device. core: probability of the tumour core, like `probability`; None where the package
     or the scan does not tell. triage, calibration, fingerprint: as in the package, for the assessment.
+    adaptation: {tried, accepted, why} of test-time adaptation; None where it was not asked for.
     """
 
     geometry: Geometry
@@ -36,6 +37,7 @@ class Prediction:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     core: np.ndarray | None = None
+    adaptation: Mapping[str, Any] | None = None
 
     @property
     def mask(self) -> np.ndarray:

@@ -25,9 +25,17 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, package: ModelPackage, member: Member, device: str, precision: str) -> None:
+    def __init__(
+        self,
+        package: ModelPackage,
+        member: Member,
+        device: str,
+        precision: str,
+        network: torch.nn.Module | None = None,
+    ) -> None:
+        """network: in place of the one that the package holds."""
         self._device = device
-        self._network = package.load_network(member).to(device)
+        self._network = (package.load_network(member) if network is None else network).to(device)
         self._half = precision != "f32"
         self._precision = precision
         self._stop = threading.Event()

@@ -44,19 +44,27 @@ class DiceCrossEntropy:
     """`dice` times the Dice loss plus `cross_entropy` times the mean binary cross-entropy.
 
     smooth: added to both sides of the Dice quotient, so that an empty prediction of an empty truth costs 0.
+    smooth_empty: the same where the truth is empty (default: as `smooth`). There the Dice loss is
+    S / (S + smooth) for a false contour of S voxels: flat, so without a slope to learn from, unless `smooth`
+    is about as large as the false contours that should go.
     """
 
     dice: float = 1.0
     cross_entropy: float = 1.0
     smooth: float = 1.0
+    smooth_empty: float | None = None
 
     def __call__(
         self, logits: torch.Tensor, truth: torch.Tensor, known: torch.Tensor, progress: float
     ) -> torch.Tensor:
         from monai.losses import DiceLoss
 
+        inside, there = torch.sigmoid(logits) * known, truth * known
         overlap = DiceLoss(smooth_nr=self.smooth, smooth_dr=self.smooth, reduction="none")
-        dice = overlap(torch.sigmoid(logits) * known, truth * known).flatten(1)
+        dice = overlap(inside, there).flatten(1)
+        if self.smooth_empty is not None:
+            false = inside.flatten(2).sum(2)
+            dice = torch.where(there.flatten(2).any(2), dice, false / (false + self.smooth_empty))
         return self.dice * dice + self.cross_entropy * _cross_entropy(logits, truth, known)
 
 

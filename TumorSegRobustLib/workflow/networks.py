@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..progress import Progress
-from .rooms import EnsembleFactory, EnsembleLike
+from .rooms import Adapting, EnsembleFactory, EnsembleLike
 
 if TYPE_CHECKING:
     from ..inference import Prediction
@@ -20,13 +20,15 @@ _POLL_S = 0.1  # how soon a cancel is noticed while another thread still loads t
 class Networks:
     """Builds the ensemble at most once per choice; usable from several threads."""
 
-    def __init__(self, factory: EnsembleFactory) -> None:
+    def __init__(self, factory: EnsembleFactory, adapting: Adapting) -> None:
         self._factory = factory
+        self._adapting = adapting
         self._lock = threading.Lock()
         self._ensemble: EnsembleLike | None = None
         self._thread: threading.Thread | None = None
         self.package: str | None = None
         self.device = "auto"
+        self.adapt = False  # try to adapt the networks to every scan (`trust.Adapting`)
         self._built_for: tuple[str | None, str] | None = None
 
     def choose(self, package: str | None, device: str) -> None:
@@ -42,7 +44,10 @@ class Networks:
             ensemble = self._build()
         finally:
             self._lock.release()
-        return ensemble.predict(case.for_networks(first_channel_of(ensemble)), progress)
+        scan = case.for_networks(first_channel_of(ensemble))
+        if self.adapt:
+            return self._adapting(ensemble).predict(scan, progress)
+        return ensemble.predict(scan, progress)
 
     def warm_up(self) -> None:
         """Load and compile in a thread of its own, so that clicks are not kept waiting."""

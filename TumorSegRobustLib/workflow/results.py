@@ -37,7 +37,7 @@ def of_prediction(
             "triage": {"level": assessment.level, "reasons": assessment.reasons},
             "shift": assessment.shift,
             **trust,  # the same and more, where the room tells it
-            "adaptation": NO_ADAPTATION,
+            "adaptation": prediction.adaptation or NO_ADAPTATION,
             "device": prediction.device,
             "backend": prediction.backend,
             "seconds": {**prediction.seconds, **seconds},

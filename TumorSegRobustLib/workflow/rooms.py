@@ -34,6 +34,10 @@ EnsembleFactory = Callable[[str | None, str], EnsembleLike]
 """(id or folder of the package, None = the default one; device) -> an ensemble."""
 
 
+Adapting = Callable[[EnsembleLike], EnsembleLike]
+"""An ensemble -> one that predicts like it, and tries to adapt it to every scan."""
+
+
 def read_scan(path: Path) -> tuple[Image, DicomSeries | None]:
     """A volume file, or a folder with one DICOM series (the series is what RTSTRUCT refers to)."""
     from ..image import read_image, read_series
@@ -59,6 +63,12 @@ def make_ensemble(id_or_folder: str | None, device: str) -> EnsembleLike:
     from ..inference import Ensemble
 
     return Ensemble(find_package(id_or_folder), device=device)
+
+
+def adapting(ensemble: EnsembleLike) -> EnsembleLike:
+    from ..trust.adapt import Adapting as OfTrust
+
+    return OfTrust(ensemble)  # type: ignore[arg-type]
 
 
 def assess(prediction: Prediction, image: Image, progress: Progress) -> Assessment:
@@ -111,6 +121,7 @@ class Rooms:
     list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble
+    adapting: Adapting = adapting
     assess: Callable[[Prediction, Image, Progress], Assessment] = assess
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session

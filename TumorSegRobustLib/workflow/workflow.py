@@ -62,7 +62,7 @@ class Workflow:
         self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
         self._rooms = rooms or Rooms()
         self._known_as = known_as
-        self._networks = Networks(ensemble_factory or self._rooms.make_ensemble)
+        self._networks = Networks(ensemble_factory or self._rooms.make_ensemble, self._rooms.adapting)
         self._desk = Desk(lambda: (self._runner.running, self._runner.edits))
         self._runner = Runner(dispatch, background, self._desk.update)
         self.changed, self.contour_changed = self._desk.changed, self._desk.contour_changed
@@ -156,6 +156,13 @@ class Workflow:
         self._networks.choose(self._networks.package, device)
         self._desk.update(device=device, error="")
         self._warm_up()
+
+    def choose_adaptation(self, wanted: bool) -> None:
+        """Whether, from the next `segment` on, the networks try to adapt to the scan; off by default.
+
+        What came of it is `result["adaptation"]`; an adaptation that does not help is undone.
+        """
+        self._networks.adapt = wanted
 
     def set_tool(self, tool: Tool) -> None:
         """What a click in the scan means from now on: "none", "include" or "exclude"."""

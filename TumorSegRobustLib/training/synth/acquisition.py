@@ -78,9 +78,9 @@ def acquire(
     image = image * bias if stripped is None else image * bias * stripped
     sampling = draw_sampling(shape, spacing_mm, draw, shift_mm)
     scan = sampling.scan(image)
-    if draw.chance(0.12):
+    if draw.chance(0.08):
         scan = move(scan, draw)
-    if draw.chance(0.12):
+    if draw.chance(0.08):
         scan = ghost(scan, draw)
     if draw.chance(0.06):
         scan = spike(scan, draw)
@@ -88,7 +88,8 @@ def acquire(
         scan = truncate(scan, draw)
     if draw.chance(0.03):
         scan = zipper(scan, draw)
-    sigma = draw.uniform(0.0, 0.04) if draw.chance(0.85) else draw.uniform(0.04, 0.1)
+    # voxels of the network's size average several of the scanner's: most scans are quiet at this size
+    sigma = draw.log_uniform(0.002, 0.03) if draw.chance(0.88) else draw.uniform(0.03, 0.1)
     scan = rician(scan, sigma, draw)
     if draw.chance(0.03):
         scan = drop_slices(scan, draw)

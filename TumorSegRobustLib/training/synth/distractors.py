@@ -35,7 +35,9 @@ def _white_matter_disease(image: torch.Tensor, scene: Scene, contrast: Contrast,
     level = contrast.bright * draw.uniform(1.08, 1.7)
     if draw.chance(0.55) and bool(scene.ventricles.any()):
         caps = near(scene.ventricles, draw.uniform(2.0, 7.0) / scene.spacing_mm) > 0.12
-        caps &= scene.white & (_noise(scene, 3, 10, draw) > draw.uniform(-0.5, 1.2))
+        mirrored = scene.patterns.get("mirrored")
+        where = _noise(scene, 3, 10, draw) if mirrored is None or draw.chance(0.4) else mirrored
+        caps &= scene.white & (where > draw.uniform(-0.5, 1.2))
         image = _blend(image, caps, level, draw.uniform(0.5, 1.2), draw.uniform(0.4, 1.0))
     if draw.chance(0.4):
         spots = (_noise(scene, 3, 8, draw) > draw.uniform(2.2, 3.2)) & scene.tissue

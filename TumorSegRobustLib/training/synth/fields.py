@@ -63,6 +63,22 @@ def smooth_noise(shape: Shape, scale: float, draw: Draw, channels: int = 1) -> t
     return field
 
 
+def mirrored_noise(
+    position_mm: torch.Tensor, centre_mm: torch.Tensor, scale_mm: float, draw: Draw
+) -> torch.Tensor:
+    """Noise of about unit SD that is the same left and right of a sagittal plane: (k, j, i).
+
+    position_mm: (3, k, j, i), the last component from right to left; centre_mm: (3,), on the plane;
+    features are about `scale_mm` wide.
+    """
+    n = 2 + math.ceil(200.0 / scale_mm)
+    coarse = draw.white((1, 1, n, n, n)) / 0.65
+    at = (position_mm - centre_mm.view(3, 1, 1, 1)) / 100.0
+    where = torch.stack([at[2].abs() * 2 - 1, at[1], at[0]], -1)[None]
+    field = torch.nn.functional.grid_sample(coarse, where, padding_mode="border", align_corners=True)
+    return field[0, 0]
+
+
 def blur(volume: torch.Tensor, sigma: Sequence[float]) -> torch.Tensor:
     """Gaussian blur of a (..., k, j, i) volume; `sigma` in voxels per axis, below 0.2 leaves that axis alone.
     """

@@ -15,7 +15,7 @@ from .anatomy import IS_BRAIN, IS_FLUID, IS_GREY, IS_STRIPPED, IS_TISSUE, IS_VEN
 from .contrast import Contrast, draw_contrast
 from .distractors import paint_distractors
 from .draw import Draw
-from .fields import blur, lookup, near, rotation, sampling_grid, smooth_noise
+from .fields import blur, lookup, mirrored_noise, near, rotation, sampling_grid, smooth_noise
 from .painting import Scene, finish, paint_head, paint_lesion
 from .tumour import ARCHETYPES, Lesion, Seed, draw_seeds, grow, mass_effect
 
@@ -90,7 +90,10 @@ class HeadGenerator:
             if draw.chance(0.7):
                 looked_up = mass_effect(looked_up, seed_, draw.uniform(0, 0.6))
         classes = lookup(anatomy.classes, looked_up).long()
-        scene = self.scene(classes, draw)
+        mirrored = None
+        if draw.chance(0.6):
+            mirrored = mirrored_noise(looked_up, anatomy.brain_mm.mean(0), draw.uniform(18, 50), draw)
+        scene = self.scene(classes, draw, mirrored)
         lesions = self.lesions(scene, position, seeds, draw)
         truth = self._truth(scene, lesions)
         stripped = self._strip(scene, truth["whole tumour"], draw)
@@ -109,13 +112,15 @@ class HeadGenerator:
         )
         return Sample(image, masks, raw, "+".join(kind for kind in kinds if kind))
 
-    def scene(self, classes: torch.Tensor, draw: Draw) -> Scene:
-        """What all channels share, from compact classes (k, j, i)."""
+    def scene(self, classes: torch.Tensor, draw: Draw, mirrored: torch.Tensor | None = None) -> Scene:
+        """What all channels share, from compact classes (k, j, i); `mirrored`: noise, left as right."""
         spacing = self.config.spacing_mm
         patterns = {
             "fat": smooth_noise(classes.shape, draw.uniform(8, 20) / spacing, draw)[0],
             "plexus": smooth_noise(classes.shape, draw.uniform(3, 6) / spacing, draw)[0],
         }
+        if mirrored is not None:
+            patterns["mirrored"] = mirrored
         around = blur(IS_STRIPPED[classes].float(), (10 / spacing,) * 3)
         if draw.chance(self.config.cavity):
             hole = smooth_noise(classes.shape, draw.uniform(20, 45) / spacing, draw)[0] > draw.uniform(

@@ -44,6 +44,10 @@ def paint_head(scene: Scene, contrast: Contrast, draw: Draw) -> torch.Tensor:
     for part, largest in ((scene.white, 0.09), (scene.tissue & ~scene.white, 0.06)):
         region = smooth_noise(scene.shape, draw.uniform(15, 60) / scene.spacing_mm, draw)[0]
         image = image * (1 + draw.uniform(0.0, largest) * region.clamp(-1.5, 1.5) * part)
+    mirrored = scene.patterns.get("mirrored")
+    if mirrored is not None:  # the same on both sides: anatomy, and only the other side can tell
+        part = scene.white if draw.chance(0.6) else scene.tissue
+        image = image * (1 + draw.uniform(0.0, 0.2) * mirrored.clamp(-1.5, 1.5) * part)
     return image
 
 
@@ -86,7 +90,8 @@ def _layers(lesion: Lesion, contrast: Contrast, draw: Draw) -> list[tuple[torch.
     if contrast.enhancing and bool((lesion.enhancing > 0.3).any()):
         shine = contrast.bright * draw.uniform(1.2, 2.6)
         layers.append((lesion.enhancing, shine, draw.uniform(0.02, 0.2) * shine))
-    layers.append((lesion.necrosis, necrosis, draw.uniform(0.0, 0.12) * contrast.bright))
+    grain = draw.uniform(0.02, 0.2) if lesion.mottled else draw.uniform(0.0, 0.12)
+    layers.append((lesion.necrosis, necrosis, grain * contrast.bright))
     return layers
 
 
@@ -95,17 +100,21 @@ def _levels(lesion: Lesion, contrast: Contrast, draw: Draw) -> tuple[float, floa
     if contrast.sign > 0:  # FLAIR and its neighbours
         # the faint tumour is the hard one: half of them are at most 35 % brighter than grey matter
         faint = 0.6 if lesion.kind == "infiltrating" else 0.35
-        oedema = bright * (draw.uniform(1.1, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
+        oedema = bright * (draw.uniform(1.06, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
         core = oedema + draw.normal(0, 0.12 * bright)
         if lesion.kind in ("ring", "nodule", "dural") and draw.chance(0.6):
             core = bright * draw.uniform(0.85, 1.4)  # solid tumour is often as bright as brain
         clear = draw.chance(0.75 if lesion.kind == "cyst" else 0.6)
         necrosis = max(0.0, fluid + draw.normal(0, 0.06)) if clear else oedema + draw.normal(0, 0.25 * bright)
+        if lesion.mottled:
+            necrosis = bright * draw.uniform(0.65, 1.1)
     else:  # T1 and its neighbours
         oedema = dark * draw.uniform(0.65, 1.0)
         core = dark * (draw.uniform(0.6, 1.0) if draw.chance(0.8) else draw.uniform(0.95, 1.25))
         necrosis = fluid + (dark - fluid) * draw.uniform(0.0, 0.6)
-        if draw.chance(0.06):  # old blood and protein are bright
+        if lesion.mottled:
+            necrosis = dark * draw.uniform(0.45, 0.9)
+        elif draw.chance(0.06):  # old blood and protein are bright
             necrosis = bright * draw.uniform(1.0, 1.6)
     if contrast.kind == "random":
         step = draw.uniform(0.05, 0.5)

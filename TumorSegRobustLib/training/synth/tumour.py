@@ -37,6 +37,8 @@ class Lesion:
 
     `oedema` includes `core`, `core` includes `necrosis` and `enhancing`. Whole tumour: oedema above one half;
     tumour core: the enhancing part and what it encloses, empty in a lesion that does not enhance.
+    mottled: what `necrosis` marks is living tumour about as bright as brain in FLAIR, inside a brighter rim
+    (the mismatch of T2 and FLAIR of many large low-grade gliomas).
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Lesion:
     oedema: torch.Tensor
     necrosis: torch.Tensor
     enhancing: torch.Tensor
+    mottled: bool = False
 
     def whole(self, shape: Sequence[int]) -> torch.Tensor:
         """As a reader draws it: gaps and frills of a voxel or so are smoothed over."""
@@ -143,7 +146,8 @@ def grow(
         * (1 + lumps * wrinkles(0.5, 1.2) + draw.uniform(0.0, 0.12) * wrinkles(0.15, 0.4)).clamp(0.6, 2.5)
     )
     softness = draw.log_uniform(0.4, 2.0) if round_ or draw.chance(0.75) else draw.uniform(2.0, 6.0)  # mm
-    swallows = kind == "dural" or draw.chance(0.6)  # readers draw across the sulci inside a tumour
+    # readers draw across the sulci inside a tumour; a large one presses them shut
+    swallows = kind == "dural" or draw.chance(0.85 if r > 18 else 0.6)
     ground = tissue | fluid if swallows else tissue | (fluid & (rough < 0.7))
     core = torch.sigmoid((1 - rough) * r / softness * 2) * ground
     oedema = core
@@ -162,7 +166,14 @@ def grow(
         inner = inner * (1 + draw.uniform(0.05, 0.4) * wrinkles(0.3, 1.0)).clamp(0.5, 2.5)
         size = draw.uniform(0.6, 0.97) if kind == "cyst" else draw.uniform(0.25, 0.85)
         necrosis = torch.sigmoid((size - inner) * r / draw.log_uniform(0.4, 1.5) * 2) * core
-    return Lesion(kind, box, core, oedema, necrosis, _enhancing(kind, core, necrosis, wrinkles, draw))
+    mottled = kind == "infiltrating" and r > 8 and draw.chance(0.45)
+    if mottled:
+        deep = torch.sigmoid((draw.uniform(0.7, 1.0) - rough) * r)
+        islands = torch.sigmoid((wrinkles(0.25, 0.9) - draw.uniform(-1.5, 0.6)) * 4)
+        necrosis = deep * islands * core
+    return Lesion(
+        kind, box, core, oedema, necrosis, _enhancing(kind, core, necrosis, wrinkles, draw), mottled
+    )
 
 
 def _enhancing(
