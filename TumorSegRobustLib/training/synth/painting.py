@@ -102,6 +102,9 @@ def _levels(lesion: Lesion, contrast: Contrast, draw: Draw) -> tuple[float, floa
         faint = 0.6 if lesion.kind == "infiltrating" else 0.35
         oedema = bright * (draw.uniform(1.06, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
         core = oedema + draw.normal(0, 0.12 * bright)
+        if lesion.kind == "infiltrating" and draw.chance(0.35):
+            # a tumour well seen, in a halo of infiltrated white matter that is hardly brighter than the rest
+            oedema, core = bright * draw.uniform(1.03, 1.22), bright * draw.uniform(1.15, 1.8)
         if lesion.kind in ("ring", "nodule", "dural") and draw.chance(0.6):
             core = bright * draw.uniform(0.85, 1.4)  # solid tumour is often as bright as brain
         clear = draw.chance(0.75 if lesion.kind == "cyst" else 0.6)

@@ -166,7 +166,7 @@ def grow(
         inner = inner * (1 + draw.uniform(0.05, 0.4) * wrinkles(0.3, 1.0)).clamp(0.5, 2.5)
         size = draw.uniform(0.6, 0.97) if kind == "cyst" else draw.uniform(0.25, 0.85)
         necrosis = torch.sigmoid((size - inner) * r / draw.log_uniform(0.4, 1.5) * 2) * core
-    mottled = kind == "infiltrating" and r > 8 and draw.chance(0.45)
+    mottled = kind == "infiltrating" and r > 8 and draw.chance(0.65 if r > 18 else 0.4)
     if mottled:
         deep = torch.sigmoid((draw.uniform(0.7, 1.0) - rough) * r)
         islands = torch.sigmoid((wrinkles(0.25, 0.9) - draw.uniform(-1.5, 0.6)) * 4)
