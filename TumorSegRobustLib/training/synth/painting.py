@@ -40,14 +40,15 @@ class Scene:
 def paint_head(scene: Scene, contrast: Contrast, draw: Draw) -> torch.Tensor:
     """The healthy head in one contrast: (k, j, i), about 0..1.5, brain at about half; borders still sharp."""
     image = _fat(contrast.mean[scene.classes], scene, contrast, draw)
-    # healthy brain differs by region: deep white matter of the parietal lobes, tracts, the cerebellum
-    for part, largest in ((scene.white, 0.09), (scene.tissue & ~scene.white, 0.06)):
+    # healthy brain differs by region, a little at random and more the same way on both sides: deep white
+    # matter of the parietal lobes, tracts, the cerebellum
+    for part, largest in ((scene.white, 0.05), (scene.tissue & ~scene.white, 0.04)):
         region = smooth_noise(scene.shape, draw.uniform(15, 60) / scene.spacing_mm, draw)[0]
         image = image * (1 + draw.uniform(0.0, largest) * region.clamp(-1.5, 1.5) * part)
     mirrored = scene.patterns.get("mirrored")
-    if mirrored is not None:  # the same on both sides: anatomy, and only the other side can tell
+    if mirrored is not None:
         part = scene.white if draw.chance(0.6) else scene.tissue
-        image = image * (1 + draw.uniform(0.0, 0.2) * mirrored.clamp(-1.5, 1.5) * part)
+        image = image * (1 + draw.uniform(0.0, 0.15) * mirrored.clamp(-1.5, 1.5) * part)
     return image
 
 
@@ -60,7 +61,7 @@ def finish(image: torch.Tensor, scene: Scene, draw: Draw) -> torch.Tensor:
     fine, coarse = (float(s) / scene.spacing_mm for s in draw.uniforms(2, 1.0, 8.0))
     image = image + draw.uniform(0.003, 0.03) * smooth_noise(scene.shape, fine, draw)[0]
     wide = smooth_noise(scene.shape, coarse * 4, draw)[0]
-    image = image + draw.uniform(0.0, 0.03) * wide * (scene.classes > 0)
+    image = image + draw.uniform(0.0, 0.015) * wide * (scene.classes > 0)
     return blur(image, (draw.uniform(0.35, 0.7),) * 3)
 
 
