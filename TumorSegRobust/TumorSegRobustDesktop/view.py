@@ -111,7 +111,8 @@ class PanelView:
         blocked = combo.blockSignals(True)
         combo.clear()
         for package in packages:
-            combo.addItem(f"{package.title} ({package.id} {package.version})", package.id)
+            about = f"{package.id} {package.version}, {package.licence}"
+            combo.addItem(f"{package.title} ({about})", package.id)
         combo.setCurrentIndex(max(0, combo.findData(chosen)))
         combo.blockSignals(blocked)
 

@@ -53,6 +53,7 @@ def test_a_colour_volume_is_refused_in_one_line(panel: Panel) -> None:
 def test_the_chosen_model_is_used_and_remembered_with_the_scene(panel: Panel) -> None:
     combo = panel.ui.modelSelector
     assert combo.currentData == "brain-mr"
+    assert combo.currentText.endswith("(brain-mr 1.0, CC BY 4.0)")
     combo.setCurrentIndex(combo.findData("another"))
     combo.activated.emit(combo.currentIndex)
     assert panel.state.package == "another"

@@ -35,7 +35,7 @@ def add_phantom(scene: Any, name: str = "Phantom") -> Any:
 
 
 MODELS = {
-    name: SimpleNamespace(id=name, title=f"Title of {name}", version="1.0")
+    name: SimpleNamespace(id=name, title=f"Title of {name}", version="1.0", licence="CC BY 4.0")
     for name in ("another", "brain-mr")
 }
 
