@@ -119,7 +119,7 @@ def grow(
     """
     r, kind = seed.radius_mm, seed.kind
     has_oedema = draw.chance(
-        {"infiltrating": 0.45, "ring": 0.9, "nodule": 0.6, "dural": 0.4, "cyst": 0.4}[kind]
+        {"infiltrating": 0.38, "ring": 0.8, "nodule": 0.5, "dural": 0.4, "cyst": 0.35}[kind]
     )
     reach = 1.0
     if has_oedema:
