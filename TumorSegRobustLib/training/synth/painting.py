@@ -104,8 +104,8 @@ def _levels(lesion: Lesion, contrast: Contrast, draw: Draw) -> tuple[float, floa
         oedema = bright * (draw.uniform(1.1, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
         core = oedema + draw.normal(0, 0.12 * bright)
         if lesion.kind == "infiltrating" and draw.chance(0.25):
-            # a tumour well seen, in a halo of infiltrated white matter that is a little brighter than the rest;
-            # not less, or the network learns to draw halos that no reader sees
+            # a tumour well seen, in a halo of infiltrated white matter a little brighter than the rest; not
+            # less, or the network learns to draw halos that no reader sees
             oedema, core = bright * draw.uniform(1.12, 1.28), bright * draw.uniform(1.25, 1.8)
         if lesion.kind in ("ring", "nodule", "dural") and draw.chance(0.6):
             core = bright * draw.uniform(0.85, 1.4)  # solid tumour is often as bright as brain
