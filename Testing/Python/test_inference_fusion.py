@@ -8,7 +8,7 @@ import pytest
 from TumorSegRobustLib.image import Geometry, Image, orient, resample
 from TumorSegRobustLib.inference.fusion import Fusion, core_logits, sigmoid, tumour_logits
 from TumorSegRobustLib.inference.inputs import NetworkInput, network_input
-from TumorSegRobustLib.inference.postprocess import remove_small_components
+from TumorSegRobustLib.inference.postprocess import remove_doubtful_components
 from TumorSegRobustLib.progress import Progress
 
 GRID = Geometry((2, 2, 2))
@@ -112,8 +112,8 @@ def test_small_components_are_lowered_below_the_threshold_and_reported():
     probability[0:4, 0:4, 0:4] = 0.9
     probability[7, 7, 7] = 0.8
     probability[7, 0, 7] = 0.6
-    notice = remove_small_components(probability, 0.5, minimum_ml=0.003, voxel_ml=0.001)
-    assert notice == "Removed 2 components smaller than 0.003 ml (0.002 ml in all)."
+    notices = remove_doubtful_components(probability, 0.5, 0.001, minimum_ml=0.003)
+    assert notices == ["Removed 2 components smaller than 0.003 ml (0.002 ml in all)."]
     assert (probability >= 0.5).sum() == 64
     assert 0.4999 < probability[7, 7, 7] < 0.5
 
@@ -121,8 +121,25 @@ def test_small_components_are_lowered_below_the_threshold_and_reported():
 def test_the_largest_component_stays_however_small():
     probability = np.zeros((4, 4, 4), np.float32)
     probability[1, 1, 1] = 0.9
-    assert remove_small_components(probability, 0.5, minimum_ml=1.0, voxel_ml=0.001) is None
+    assert remove_doubtful_components(probability, 0.5, 0.001, minimum_ml=1.0) == []
     assert probability[1, 1, 1] == np.float32(0.9)
+
+
+def test_faint_components_are_removed_even_the_last_one():
+    probability = np.zeros((8, 8, 8), np.float32)
+    probability[0:4, 0:4, 0:4] = 0.6
+    probability[6:8, 6:8, 6:8] = 0.8
+    probability[7, 0, 7] = 0.9
+    alone = np.where(probability == np.float32(0.6), probability, 0)
+    notices = remove_doubtful_components(probability, 0.5, 0.001, minimum_ml=0.003, minimum_mean=0.7)
+    assert notices == [
+        "Removed 1 component smaller than 0.003 ml (0.001 ml in all).",
+        "Removed 1 component of which the models are hardly sure (mean probability below 0.7) "
+        "(0.064 ml in all).",
+    ]
+    np.testing.assert_array_equal(np.argwhere(probability >= 0.5).min(0), [6, 6, 6])
+    assert len(remove_doubtful_components(alone, 0.5, 0.001, minimum_mean=0.7)) == 1
+    assert not (alone >= 0.5).any()
 
 
 def test_the_brain_is_found_by_its_name_and_the_core_is_never_above_the_tumour():

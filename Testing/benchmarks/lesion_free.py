@@ -1,7 +1,8 @@
 """What a package contours in heads without a tumour: `python -m Testing.benchmarks.lesion_free LABEL_MAPS`.
 
 Generated whole heads (2 mm, distractors and artefacts as in training, seeds that no training used), through
-`Ensemble.predict` like any scan. Prints the share below 0.5 ml, for docs/accuracy.md.
+`Ensemble.predict` like any scan. Prints the share below 0.5 ml and how triage judges what was contoured, for
+docs/training.md.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ LIMIT_ML = 0.5
 CHANNELS = {"FLAIR": (1.0, 0.0, 0.0), "T1c": (0.0, 1.0, 0.0), "FLAIR and T1c": (0.0, 0.0, 1.0)}
 
 
-def volumes_ml(
+def contours(
     package: str, label_maps: Path, heads: int, present: tuple[float, float, float]
-) -> Iterator[float]:
-    """Contoured volume of every head in ml."""
+) -> Iterator[tuple[float, str]]:
+    """Contoured volume of every head in ml, and the level of triage."""
     from TumorSegRobustLib.image import Geometry, Image
     from TumorSegRobustLib.inference import Ensemble
     from TumorSegRobustLib.models import find_package
     from TumorSegRobustLib.training.synth import HeadGenerator, SynthConfig, load_anatomies
+    from TumorSegRobustLib.trust import assess
 
     ensemble = Ensemble(find_package(package))
     known = [channel.name for channel in ensemble.package.channels]
@@ -41,7 +43,8 @@ def volumes_ml(
             for name, channel in zip(config.channels, raw, strict=True)
             if channel.any() and name in known
         }
-        yield ensemble.predict(scan).volume_ml
+        prediction = ensemble.predict(scan)
+        yield prediction.volume_ml, assess(prediction, next(iter(scan.values()))).level
 
 
 def main() -> None:
@@ -51,13 +54,15 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=50)
     options = parser.parse_args()
     print(f"{options.package}, {options.heads} generated heads without a tumour\n")
-    print(f"| scan | below {LIMIT_ML} ml | median ml | 90th percentile ml | largest ml |")
+    print(f"| scan | below {LIMIT_ML} ml | median ml | 90th percentile ml | contoured and called accept |")
     print("| --- | --- | --- | --- | --- |")
     for name, present in CHANNELS.items():
-        found = np.array(list(volumes_ml(options.package, options.label_maps, options.heads, present)))
+        made = list(contours(options.package, options.label_maps, options.heads, present))
+        found = np.array([volume for volume, _ in made])
+        accepted = np.mean([volume >= LIMIT_ML and level == "accept" for volume, level in made])
         print(
             f"| {name} | {np.mean(found < LIMIT_ML):.0%} | {np.median(found):.2f} | "
-            f"{np.percentile(found, 90):.2f} | {found.max():.1f} |"
+            f"{np.percentile(found, 90):.2f} | {accepted:.0%} |"
         )
 
 

@@ -22,7 +22,7 @@ from .devices import resolve_backend, resolve_device, resolve_precision
 from .fusion import CORE, Fusion, core_logits, tumour_logits
 from .inputs import NetworkInput, network_input
 from .memory import available_mb, bytes_per_voxel, peak_mb
-from .postprocess import remove_small_components
+from .postprocess import remove_doubtful_components
 from .prediction import Prediction
 from .windows import Shape, pass_memory_mb, run_network, window_plans
 from .worker import Worker
@@ -147,11 +147,15 @@ class Ensemble:
         with clock.stage("fuse"):
             probability, kept = fusion.finish()
             threshold = float(calibration.get("threshold", 0.5))
-            removed = remove_small_components(
-                probability, threshold, float(calibration.get("min_component_ml", 0.0)), geometry.voxel_ml
+            removed = remove_doubtful_components(
+                probability,
+                threshold,
+                geometry.voxel_ml,
+                float(calibration.get("min_component_ml", 0.0)),
+                float(calibration.get("min_component_probability", 0.0)),
             )
         notices += [self._backend_notices[m.name] for m in members if m.name in self._backend_notices]
-        notices += [removed] if removed else []
+        notices += removed
         if self._may_fall_back and self.device == "cpu" and self._backend == "torch":
             notices.append("OpenVINO is not installed: PyTorch computes, several times slower.")
         progress.report(1.0, "Done")
