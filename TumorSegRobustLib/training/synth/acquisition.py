@@ -74,7 +74,7 @@ def acquire(
     `stripped`: what skull stripping keeps (float 0..1), or None.
     """
     shape = image.shape
-    bias = torch.exp(smooth_noise(shape, max(shape) / draw.uniform(1.0, 3.0), draw)[0] * draw.uniform(0, 0.3))
+    bias = torch.exp(smooth_noise(shape, max(shape) / draw.uniform(1.0, 3.0), draw)[0] * draw.uniform(0, 0.2))
     image = image * bias if stripped is None else image * bias * stripped
     sampling = draw_sampling(shape, spacing_mm, draw, shift_mm)
     scan = sampling.scan(image)

@@ -59,7 +59,7 @@ def finish(image: torch.Tensor, scene: Scene, draw: Draw) -> torch.Tensor:
     shows.
     """
     fine, coarse = (float(s) / scene.spacing_mm for s in draw.uniforms(2, 1.0, 8.0))
-    image = image + draw.uniform(0.003, 0.03) * smooth_noise(scene.shape, fine, draw)[0]
+    image = image + draw.log_uniform(0.003, 0.025) * smooth_noise(scene.shape, fine, draw)[0]
     wide = smooth_noise(scene.shape, coarse * 4, draw)[0]
     image = image + draw.uniform(0.0, 0.015) * wide * (scene.classes > 0)
     return blur(image, (draw.uniform(0.35, 0.7),) * 3)
