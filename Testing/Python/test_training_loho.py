@@ -215,10 +215,22 @@ def test_the_example_configuration_asks_for_everything(repository: Path) -> None
     example = read_loho(repository / "TumorSegRobustLib/training/configs/loho.yaml")
     cases = listed({"hospital-a": 26, "hospital-b": 21, "hospital-c": 1})
     runs = plan(example, cases)
-    assert Counter(run.experiment for run in runs) == {"loho": 10, "two_by_two": 2, "mixing": 6, "noise": 7}
+    assert Counter(run.experiment for run in runs) == {"loho": 10, "two_by_two": 2, "mixing": 4, "noise": 4}
     # adaptation, and what equals the plain run of the 2x2, are trained once
-    assert len({run.key for run in runs}) == 8 + 2 + 5 + 6
-    assert runs[-1].settings["steps"] == 600
+    assert len({run.key for run in runs}) == 8 + 2 + 3 + 3
+    assert runs[-1].settings["steps"] == 400
+
+
+def test_the_research_configuration_compares_with_generated_heads_only(repository: Path) -> None:
+    research = read_loho(repository / "TumorSegRobustLib/training/configs/loho-research.yaml")
+    runs = plan(research, listed({"hospital-a": 26, "hospital-b": 21, "hospital-c": 1}))
+    told = [(run.setting, run.held_out, len(run.split.train), run.settings["steps"]) for run in runs]
+    assert told == [
+        ("generated", "hospital-a", 21, 1),
+        ("generated", "hospital-b", 26, 1),
+        ("research", "hospital-a", 21, 1000),
+        ("research", "hospital-b", 26, 1000),
+    ]
 
 
 def test_adaptation_trains_nothing_of_its_own() -> None:
