@@ -244,13 +244,21 @@ set(LIBRARY_PYTHON_SCRIPTS
 set(LIBRARY_RESOURCES
   Resources/Icons/TumorSegRobust.png
   Resources/Icons/TumorSegRobust.svg
+  Resources/Models/brain-mr-research/LICENSE
+  Resources/Models/brain-mr-research/configs/inference.json
+  Resources/Models/brain-mr-research/configs/metadata.json
+  Resources/Models/brain-mr-research/configs/package.json
+  Resources/Models/brain-mr-research/docs/README.md
+  Resources/Models/brain-mr-research/models/a.safetensors
+  Resources/Models/brain-mr-research/models/c.safetensors
   Resources/Models/brain-mr/LICENSE
   Resources/Models/brain-mr/configs/inference.json
   Resources/Models/brain-mr/configs/metadata.json
   Resources/Models/brain-mr/configs/package.json
   Resources/Models/brain-mr/docs/README.md
-  Resources/Models/brain-mr/models/a.safetensors
   Resources/Models/brain-mr/models/b.safetensors
+  Resources/Models/brain-mr/models/c.safetensors
+  Resources/Models/brain-mr/models/d.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
@@ -294,10 +302,14 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/app/static/panel.css
   TumorSegRobustLib/app/static/panel.js
   TumorSegRobustLib/evaluation/report.html.j2
-  TumorSegRobustLib/training/configs/brain-mr-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
+  TumorSegRobustLib/training/configs/brain-mr-c.yaml
+  TumorSegRobustLib/training/configs/brain-mr-research-a.yaml
+  TumorSegRobustLib/training/configs/brain-mr-research.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml
+  TumorSegRobustLib/training/configs/loho-research.yaml
   TumorSegRobustLib/training/configs/loho.yaml
+  TumorSegRobustLib/training/configs/pretrain-loho.yaml
   TumorSegRobustLib/training/configs/pretrain.yaml
   TumorSegRobustLib/training/configs/pseudo.yaml
   )

@@ -121,3 +121,25 @@ def test_the_command_writes_the_page_and_refuses_an_empty_folder(runs: Path, tmp
     assert out.read_text() == report(runs)
     with pytest.raises(ValueError, match="holds no results"):
         report(tmp_path / "docs")
+
+
+def test_networks_that_hardly_know_their_own_site_come_with_a_warning(runs: Path) -> None:
+    assert "Trained too briefly" not in report(runs)
+    path = runs / "loho" / "results.json"
+    results = json.loads(path.read_text())
+    for run in results["runs"]:
+        for test in run["tests"]:
+            test["dice"] = test["dice"] / 3
+    path.write_text(json.dumps(results))
+    page = report(runs)
+    assert page.count("Trained too briefly") == 3, "the 2x2, mixing and noise"
+    assert "(at best 0." in page
+
+
+def test_an_arm_is_called_what_its_configuration_calls_it(runs: Path) -> None:
+    path = runs / "loho" / "results.json"
+    results = json.loads(path.read_text())
+    results["config"] = {"arms": [{"name": "style", "title": "borrowed looks"}]}
+    path.write_text(json.dumps(results))
+    assert "| style (borrowed looks) |" in report(runs)
+    assert "| baseline (network only) |" in report(runs)

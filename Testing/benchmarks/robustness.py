@@ -17,6 +17,7 @@ from TumorSegRobustLib.training.loho.arms import ARMS
 from TumorSegRobustLib.training.loho.tables import all_tables
 
 Document = Mapping[str, Any]
+KNOWS_ITS_SITE = 0.5  # mean Dice below which a scanner experiment tells more of chance than of scanners
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,12 +95,13 @@ def _ablation(table: Document, results: Document) -> str:
         cells = [_mean_with(by_name[name]) if name in by_name else "-" for name in names]
         overall = arm["overall"]
         rows.append(
-            [_title(arm["arm"]), *cells, f"{overall['sd']:.3f}", f"{overall['worst']:.3f}",
+            [_title(arm["arm"], results), *cells, f"{overall['sd']:.3f}", f"{overall['worst']:.3f}",
              _interval(arm["worst_site_dice"]), f"{arm['failed']:.0%}", f"{arm['worst_site_hd95_mm']:.1f}",
              _number(arm["in_domain"]), _number(arm["gap"])]
         )  # fmt: skip
     further = [
-        f"{_title(arm['arm'])}: " + ", ".join(f"{site['site']} {_mean_with(site)}" for site in arm["further"])
+        f"{_title(arm['arm'], results)}: "
+        + ", ".join(f"{site['site']} {_mean_with(site)}" for site in arm["further"])
         for arm in table["arms"]
         if arm["further"]
     ]
@@ -110,23 +112,23 @@ def _ablation(table: Document, results: Document) -> str:
             + "; ".join(further)
             + ".\n"
         )
-    text += "\n" + _comparisons(table)
+    text += "\n" + _comparisons(table, results)
     for sentence in results["left_out"]:
         text += f"\n- {sentence}"
     return text + ("\n" if results["left_out"] else "")
 
 
-def _comparisons(table: Document) -> str:
+def _comparisons(table: Document, results: Document) -> str:
     found = table["comparisons"]["dice"]
     if not found:
         return ""
     hd = {row["arm"]: row for row in table["comparisons"]["hd95_mm"]}
     rows = [
-        [_title(row["arm"]), row["cases"], _difference(row["difference"]), _p(row["p_holm"]), row["verdict"],
-         _difference(hd[row["arm"]]["difference"], 1), _p(hd[row["arm"]]["p_holm"])]
+        [_title(row["arm"], results), row["cases"], _difference(row["difference"]), _p(row["p_holm"]),
+         row["verdict"], _difference(hd[row["arm"]]["difference"], 1), _p(hd[row["arm"]]["p_holm"])]
         for row in found
     ]  # fmt: skip
-    baseline = _title(table["baseline"])
+    baseline = _title(table["baseline"], results)
     head = ["arm", "cases", "Dice gained (95 %)", "p", "verdict", "HD95 gained, mm (95 %)", "p"]
     return f"Against {baseline}, case by case:\n\n" + _table(head, rows) + "\n" + what_did_not_help(found)
 
@@ -153,7 +155,8 @@ def _two_by_two(rows: Sequence[Document]) -> str:
         for row in rows
     ]  # fmt: skip
     head = ["trained at", "same site, other patients", "the other site", "difference", "seeds"]
-    return "Mean Dice (SD over seeds), median HD95.\n\n" + _table(head, lines)
+    text = "Mean Dice (SD over seeds), median HD95.\n\n" + _table(head, lines)
+    return text + _too_brief([row["same"] for row in rows])
 
 
 def _curve(rows: Sequence[Document], name: str) -> str:
@@ -168,7 +171,19 @@ def _curve(rows: Sequence[Document], name: str) -> str:
         for row in rows
         if "difference" in row
     ]
-    return _table(head, lines) + "\n" + what_did_not_help(verdicts)
+    warning = _too_brief([row["source"] for row in rows])
+    return _table(head, lines) + "\n" + what_did_not_help(verdicts) + warning
+
+
+def _too_brief(at_home: Sequence[Document | None]) -> str:
+    """A warning where networks know little even of other patients of their own site."""
+    known = [value["dice"] for value in at_home if value is not None]
+    if not known or max(known) >= KNOWS_ITS_SITE:
+        return ""
+    return (
+        f"\n**Trained too briefly:** at its own site no network reaches a Dice of {KNOWS_ITS_SITE} (at best "
+        f"{max(known):.3f}), so differences between sites and settings say little.\n"
+    )
 
 
 def _weights(runs: Path) -> Iterator[str]:
@@ -231,8 +246,11 @@ def _site_row(row: Document) -> list[str]:
     return [*cells, f"{row['median_hd95_mm']:.1f}"]
 
 
-def _title(arm: str) -> str:
-    return f"{arm} ({ARMS[arm].title})" if arm in ARMS else arm
+def _title(arm: str, results: Document) -> str:
+    """The arm with what it adds, as its configuration says or, for the usual ones, the project."""
+    told = {one["name"]: one["title"] for one in (results.get("config") or {}).get("arms") or ()}
+    title = told.get(arm) or (ARMS[arm].title if arm in ARMS else arm)
+    return arm if title == arm else f"{arm} ({title})"
 
 
 def _mean_with(site: Document) -> str:
