@@ -218,7 +218,7 @@ def test_the_example_configuration_asks_for_everything(repository: Path) -> None
     assert Counter(run.experiment for run in runs) == {"loho": 10, "two_by_two": 2, "mixing": 4, "noise": 4}
     # adaptation, and what equals the plain run of the 2x2, are trained once
     assert len({run.key for run in runs}) == 8 + 2 + 3 + 3
-    assert runs[-1].settings["steps"] == 400
+    assert runs[-1].settings["steps"] == 800
 
 
 def test_the_research_configuration_compares_with_generated_heads_only(repository: Path) -> None:

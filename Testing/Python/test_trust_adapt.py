@@ -17,7 +17,7 @@ from TumorSegRobustLib.progress import Progress
 from TumorSegRobustLib.trust import assess
 from TumorSegRobustLib.trust.adapt import Adapting, Rules
 
-ALWAYS = Rules(steps=3, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9))
+ALWAYS = Rules(steps=3, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9), least_overlap=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,9 @@ def test_what_the_rules_allow_is_kept_and_trust_is_judged_by_the_networks_as_the
     [
         Rules(steps=3, learning_rate=0.02, least_gain=1.1),
         Rules(steps=3, learning_rate=0.02, least_gain=-1.0, volume_ratio=(50.0, 60.0)),
+        Rules(steps=3, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9), least_overlap=1.1),
     ],
-    ids=["views do not agree better", "another volume"],
+    ids=["views do not agree better", "another volume", "another contour"],
 )
 def test_what_breaks_a_rule_is_undone(
     ensemble: Ensemble, head: Image, before: Prediction, rules: Rules
@@ -97,7 +98,7 @@ def test_every_scan_starts_from_the_packages_own_weights(
 
 def test_steps_make_altered_views_agree_better(ensemble: Ensemble, head: Image) -> None:
     """On a lopsided network: the agreement that the steps work for does rise."""
-    rules = Rules(steps=25, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9))
+    rules = Rules(steps=25, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9), least_overlap=0.0)
     why = told(Adapting(ensemble, rules).predict(head))[2]
     first, second = (float(number) for number in re.findall(r"[01]\.\d{3}(?= before| after)", why))
     assert second > first

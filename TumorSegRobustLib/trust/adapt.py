@@ -2,7 +2,7 @@
 
 Only the scales and shifts of the normalisation layers move, by a few steps that make two altered views of the
 scan agree. Every scan starts from the package's own weights. The adapted contour is kept only if mirrored
-views agree better than before and the volume stays comparable (`Rules`); otherwise the first contour stands.
+views agree better than before and the contour stays much the same (`Rules`); otherwise the first one stands.
 How far to trust an adapted contour is judged by the networks as they were.
 Expect little (about .005 of Dice); what is promised is that it does no harm unseen. Off by default.
 """
@@ -34,13 +34,15 @@ class Rules:
     """How far a scan may move its networks, and when that is undone.
 
     least_gain: in the Dice of a view and its mirror image. volume_ratio: of the contour after and before.
+    least_overlap: Dice of the two; the steps work for agreement, so that alone cannot tell good from bad.
     side: voxels of the window about the contour that is looked at.
     """
 
     steps: int = 8
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-4
     least_gain: float = 0.005
     volume_ratio: tuple[float, float] = (0.5, 2.0)
+    least_overlap: float = 0.9
     side: int = 96
 
 
@@ -77,8 +79,9 @@ class Adapting:
         after = self._ensemble.with_networks(networks).predict(image, progress.part(0.75, 1.0))
         ratio = after.volume_ml / before.volume_ml
         low, high = self._rules.volume_ratio
-        measured += f", the volume is {ratio:.2f} times that before"
-        if not low <= ratio <= high:
+        overlap = 2 * float((before.mask & after.mask).sum()) / float(before.mask.sum() + after.mask.sum())
+        measured += f", the volume is {ratio:.2f} times that before, the overlap with it {overlap:.2f}"
+        if not (low <= ratio <= high and overlap >= self._rules.least_overlap):
             return _told(before, False, f"undone: {measured}")
         # Adaptation teaches the views to agree; that agreement would say nothing about trust.
         return _told(replace(after, members=before.members), True, measured)
