@@ -295,8 +295,8 @@ CASES: list[Case] = [
     # the line itself
     (
         "unknown option",
-        lambda b: b.segment(b.scan, "--adopt"),
-        r"No such option: --adopt\. See tumorsegrobust segment.*",
+        lambda b: b.segment(b.scan, "--frobnicate"),
+        r"No such option: --frobnicate\. See tumorsegrobust segment.*",
     ),
     ("unknown command", lambda b: ["segmnt"], r"No such command 'segmnt'.*See tumorsegrobust --help"),
     (
