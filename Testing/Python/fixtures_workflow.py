@@ -131,7 +131,7 @@ class Desk:
 
 
 def a_desk(folder: Path, gated: bool = False, level: str = "review", **options: Any) -> Desk:
-    networks = Networks(gated, lambda ensemble: ensemble)
+    networks = Networks(gated)
     written: list[tuple[Any, ...]] = []
 
     def write(mask: Image, series: Any, out: Path, *rest: str) -> list[str]:
