@@ -98,7 +98,7 @@ def test_every_scan_starts_from_the_packages_own_weights(
 
 def test_steps_make_altered_views_agree_better(ensemble: Ensemble, head: Image) -> None:
     """On a lopsided network: the agreement that the steps work for does rise."""
-    rules = Rules(steps=25, learning_rate=0.02, least_gain=-1.0, volume_ratio=(0.0, 1e9), least_overlap=0.0)
+    rules = Rules(steps=8, learning_rate=0.03, least_gain=-1.0, volume_ratio=(0.0, 1e9), least_overlap=0.0)
     why = told(Adapting(ensemble, rules).predict(head))[2]
     first, second = (float(number) for number in re.findall(r"[01]\.\d{3}(?= before| after)", why))
     assert second > first
@@ -115,3 +115,44 @@ def test_it_can_be_cancelled(ensemble: Ensemble, head: Image) -> None:
     progress.cancel()
     with pytest.raises(Cancelled):
         Adapting(ensemble).predict(head, progress)
+
+
+def test_the_workflow_adapts_only_when_it_is_asked_to() -> None:
+    from fixtures_workflow import a_scan
+
+    from TumorSegRobustLib.workflow.case import Case
+    from TumorSegRobustLib.workflow.networks import Networks
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def warm_up(self) -> None:
+            """Nothing to load."""
+
+        def predict(self, image: object, progress: object = None) -> str:
+            return self.name
+
+    networks = Networks(lambda *_: Named("plain"), lambda ensemble: Named(f"adapted {ensemble.name}"))
+    case = Case.of(a_scan(), None, "", 0.0)
+    assert networks.predict(case, Progress()) == "plain"
+    networks.adapt = True
+    assert networks.predict(case, Progress()) == "adapted plain"
+
+
+def test_an_evaluation_with_adaptation_does_not_take_over_the_lines_of_one_without(
+    tmp_path: Path, ensemble: Ensemble, head: Image
+) -> None:
+    from TumorSegRobustLib.evaluation.evaluating import evaluate_cases
+    from TumorSegRobustLib.evaluation.manifest import ManifestCase
+    from TumorSegRobustLib.image import write_image
+
+    write_image(head, tmp_path / "head.nii.gz")
+    truth = head.with_voxels((head.voxels > 400).astype(np.uint8))
+    write_image(truth, tmp_path / "truth.nii.gz")
+    name = ensemble.package.channels[0].name
+    case = ManifestCase("one", "east", {name: tmp_path / "head.nii.gz"}, tmp_path / "truth.nii.gz", "one")
+    plain = evaluate_cases([case], ensemble, tmp_path / "out")
+    adapted = evaluate_cases([case], Adapting(ensemble, ALWAYS), tmp_path / "out", variant="adapt")
+    assert plain[0].inputs != adapted[0].inputs
+    assert plain[0].dice != adapted[0].dice
