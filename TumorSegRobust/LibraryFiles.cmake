@@ -45,9 +45,12 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/story.py
   TumorSegRobustLib/errors.py
   TumorSegRobustLib/evaluation/__init__.py
+  TumorSegRobustLib/evaluation/aiming.py
   TumorSegRobustLib/evaluation/calibration.py
   TumorSegRobustLib/evaluation/charts.py
+  TumorSegRobustLib/evaluation/curve.py
   TumorSegRobustLib/evaluation/evaluating.py
+  TumorSegRobustLib/evaluation/habits.py
   TumorSegRobustLib/evaluation/manifest.py
   TumorSegRobustLib/evaluation/metrics.py
   TumorSegRobustLib/evaluation/pictures.py
@@ -117,6 +120,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/chain.py
   TumorSegRobustLib/review/click.py
   TumorSegRobustLib/review/click_files.py
+  TumorSegRobustLib/review/crop.py
   TumorSegRobustLib/review/difference.py
   TumorSegRobustLib/review/events.py
   TumorSegRobustLib/review/geodesic.py
@@ -125,6 +129,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/levels.py
   TumorSegRobustLib/review/lock.py
   TumorSegRobustLib/review/neighbourhood.py
+  TumorSegRobustLib/review/network_input.py
+  TumorSegRobustLib/review/network_refiner.py
   TumorSegRobustLib/review/paths.py
   TumorSegRobustLib/review/prior.py
   TumorSegRobustLib/review/refiner.py
@@ -200,12 +206,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/synth/__init__.py
   TumorSegRobustLib/training/synth/acquisition.py
   TumorSegRobustLib/training/synth/anatomy.py
+  TumorSegRobustLib/training/synth/bodies.py
   TumorSegRobustLib/training/synth/contrast.py
   TumorSegRobustLib/training/synth/distractors.py
   TumorSegRobustLib/training/synth/draw.py
   TumorSegRobustLib/training/synth/fields.py
   TumorSegRobustLib/training/synth/generator.py
   TumorSegRobustLib/training/synth/painting.py
+  TumorSegRobustLib/training/synth/shapes.py
   TumorSegRobustLib/training/synth/sheet.py
   TumorSegRobustLib/training/synth/tumour.py
   TumorSegRobustLib/training/tissue.py

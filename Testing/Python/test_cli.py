@@ -197,6 +197,22 @@ def test_simulate_writes_a_curve_that_rises(
     assert curve["dice"][0] == 0
     assert curve["dice"][-1] > curve["dice"][1] > 0
     assert curve["honoured"] == 1
+    assert len(curve["nsd"]) == 5
+    assert curve["nsd"][-1] > curve["nsd"][0] == 0
+    assert 0 < curve["auc_dice"] < 1
+    assert curve["reader"] == "robot"
+    assert curve["clicks_to_85"] == next((n for n, d in enumerate(curve["dice"]) if d >= 0.85), 5)
+
+
+@pytest.mark.parametrize("reader", ["jittered", "sloppy", "lazy"])
+def test_simulate_knows_readers_who_are_no_robots(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str], reader: str
+) -> None:
+    words = ("--reference", desk.truth, "--empty", "--clicks", "3", "--out", tmp_path / "out", "--json")
+    answer = call(capfd, "simulate", desk.scan, *words, "--reader", reader)
+    assert answer.code == 0
+    assert answer.document["reader"] == reader
+    assert answer.document["jitter_mm"] == (3.0 if reader == "jittered" else 0.0)
 
 
 def test_simulate_from_a_model_and_with_jitter_is_repeatable(
