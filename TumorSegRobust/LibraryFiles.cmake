@@ -57,6 +57,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/evaluation/reader.py
   TumorSegRobustLib/evaluation/records.py
   TumorSegRobustLib/evaluation/report.py
+  TumorSegRobustLib/evaluation/searching.py
   TumorSegRobustLib/evaluation/sites.py
   TumorSegRobustLib/evaluation/statistics.py
   TumorSegRobustLib/evaluation/summary.py
@@ -117,9 +118,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/__init__.py
   TumorSegRobustLib/review/appearance.py
   TumorSegRobustLib/review/belief.py
+  TumorSegRobustLib/review/board.py
   TumorSegRobustLib/review/chain.py
   TumorSegRobustLib/review/click.py
   TumorSegRobustLib/review/click_files.py
+  TumorSegRobustLib/review/contours.py
   TumorSegRobustLib/review/crop.py
   TumorSegRobustLib/review/difference.py
   TumorSegRobustLib/review/events.py
@@ -135,10 +138,15 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/prior.py
   TumorSegRobustLib/review/refiner.py
   TumorSegRobustLib/review/replay.py
+  TumorSegRobustLib/review/rules.py
+  TumorSegRobustLib/review/segment.py
   TumorSegRobustLib/review/session.py
   TumorSegRobustLib/review/settings.py
+  TumorSegRobustLib/review/shipped.py
   TumorSegRobustLib/review/site.py
+  TumorSegRobustLib/review/step_events.py
   TumorSegRobustLib/review/verify.py
+  TumorSegRobustLib/review/words.py
   TumorSegRobustLib/scene/__init__.py
   TumorSegRobustLib/scene/binding.py
   TumorSegRobustLib/scene/colours.py
@@ -196,6 +204,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/pretrain/pretraining.py
   TumorSegRobustLib/training/pretrain/views.py
   TumorSegRobustLib/training/real.py
+  TumorSegRobustLib/training/refine/__init__.py
+  TumorSegRobustLib/training/refine/clicking.py
+  TumorSegRobustLib/training/refine/config.py
+  TumorSegRobustLib/training/refine/degrade.py
+  TumorSegRobustLib/training/refine/gate.py
+  TumorSegRobustLib/training/refine/scenes.py
+  TumorSegRobustLib/training/refine/training.py
+  TumorSegRobustLib/training/refine/unrolling.py
   TumorSegRobustLib/training/running.py
   TumorSegRobustLib/training/sample_case.py
   TumorSegRobustLib/training/self_training.py
@@ -222,6 +238,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py
   TumorSegRobustLib/trust/lesions.py
+  TumorSegRobustLib/trust/places.py
   TumorSegRobustLib/trust/quality.py
   TumorSegRobustLib/trust/shift.py
   TumorSegRobustLib/trust/triage.py

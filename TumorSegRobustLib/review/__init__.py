@@ -7,7 +7,8 @@ from TumorSegRobustLib.review.click_files import read_clicks
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
 from TumorSegRobustLib.review.journal import Journal
 from TumorSegRobustLib.review.refiner import Refinement, Refiner, Situation
-from TumorSegRobustLib.review.replay import replay_journal
+from TumorSegRobustLib.review.replay import replay_journal, replay_segments
+from TumorSegRobustLib.review.segment import Segment
 from TumorSegRobustLib.review.session import Acceptance, ReviewSession
 from TumorSegRobustLib.review.verify import JournalReport, verify_journal
 
@@ -23,8 +24,10 @@ __all__ = [
     "Refiner",
     "ReviewSession",
     "Seed",
+    "Segment",
     "Situation",
     "read_clicks",
     "replay_journal",
+    "replay_segments",
     "verify_journal",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.review.click import Box, box_shape
+from TumorSegRobustLib.review.click import Box, box_shape, overlap, within
 
 _LEVEL = 6  # zlib's own default; a 100 ml lesion takes about 2 ms and 5 kB
 
@@ -33,7 +33,11 @@ class Difference:
     @classmethod
     def between(cls, before: np.ndarray, after: np.ndarray, region: Box | None = None) -> Difference:
         """Difference of two boolean arrays of one shape, which are the cut-outs at `region` of the masks."""
-        flips = before != after
+        return cls.of(before != after, region)
+
+    @classmethod
+    def of(cls, flips: np.ndarray, region: Box | None = None) -> Difference:
+        """Difference that flips the True voxels of a boolean array, the cut-out at `region` of a mask."""
         box = bounding_box(flips)
         if box is None:
             return cls(None)
@@ -42,6 +46,14 @@ class Difference:
             k, j, i = (slice(b.start + r.start, b.stop + r.start) for b, r in zip(box, region, strict=True))
             box = (k, j, i)
         return cls(box, packed)
+
+    def without(self, flips: np.ndarray, box: Box) -> Difference:
+        """The same, except for the True voxels of `flips`, the cut-out at `box` of a mask."""
+        if self.box is None or (shared := overlap(self.box, box)) is None:
+            return self
+        kept = self.flips()
+        kept[within(shared, self.box)] &= ~flips[within(shared, box)]
+        return Difference.of(kept, self.box)
 
     def flips(self) -> np.ndarray:
         """Boolean array of the box's shape: True where the label flips. The difference must not be empty."""
@@ -88,6 +100,9 @@ class Difference:
                 f"A recorded change of the mask cannot be read ({reason}); check it with 'journal verify'."
             ) from reason
         return difference
+
+
+UNCHANGED = Difference(None)
 
 
 def bounding_box(array: np.ndarray) -> Box | None:

@@ -1,8 +1,7 @@
 """What the lines of a review's journal mean: from values to plain JSON and back.
 
-`started` | `segmented` (the first line: image, refiner, prediction), `click`, `painted`, `undo`, `redo`,
-`accept`,
-`export`, and `resumed` where an interrupted review went on with something to report.
+`started` | `segmented` (the first line: image, refiner, prediction), the steps (see `step_events`), `undo`,
+`redo`, `accept`, `export`, and `resumed` where an interrupted review went on with something to report.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ import numpy as np
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image
+from TumorSegRobustLib.review.board import Board
 from TumorSegRobustLib.review.chain import Record
-from TumorSegRobustLib.review.click import Box, Click, Seed
-from TumorSegRobustLib.review.difference import Difference
-from TumorSegRobustLib.review.history import History, Step
 from TumorSegRobustLib.review.journal import read_journal
 from TumorSegRobustLib.review.prior import PriorFile
 from TumorSegRobustLib.review.refiner import Refiner
+from TumorSegRobustLib.review.segment import FIRST
 
 FORMAT = 1
 
@@ -77,65 +75,6 @@ def read_opening(record: Record) -> Opening:
         raise UnusableInput(
             f"The journal is of an unknown kind ({reason}); use the version that wrote it."
         ) from reason
-
-
-def click_event(click: Click, step: Step) -> dict[str, Any]:
-    assert step.seed is not None
-    assert step.region is not None
-    return {
-        "position_lps_mm": list(click.position_mm),
-        "include": click.include,
-        "voxel_kji": list(step.seed.voxel),
-        "region": [[s.start, s.stop] for s in step.region],
-        "frees_painted": step.frees,
-        "change": step.difference.to_json(),
-    }
-
-
-def read_step(record: Record, mask: np.ndarray) -> Step:
-    """The step of a `click` or `painted` event; `mask` is the mask before it."""
-    data = record.data
-    difference = Difference.from_json(data["change"], mask.shape)
-    if record.event == "painted":
-        return Step(record.number, difference, added=added_part(difference, mask))
-    k, j, i = data["voxel_kji"]
-    region: Box = (slice(*data["region"][0]), slice(*data["region"][1]), slice(*data["region"][2]))
-    return Step(record.number, difference, Seed((k, j, i), data["include"]), region, data["frees_painted"])
-
-
-def added_part(difference: Difference, before: np.ndarray) -> Difference:
-    """Those voxels of a difference that become tumour."""
-    if difference.box is None:
-        return difference
-    flips = difference.flips()
-    return Difference.between(np.zeros_like(flips), flips & ~before[difference.box], difference.box)
-
-
-def replay_steps(records: tuple[Record, ...], mask: np.ndarray) -> tuple[History, np.ndarray]:
-    """Walk all events after the first; the history and the mask (bool, read-only) that they lead to."""
-    history = History()
-    for record in records:
-        try:
-            if record.event in ("click", "painted"):
-                step = read_step(record, mask)
-                history.add(step)
-            elif record.event == "undo":
-                step = history.undo()
-            elif record.event == "redo":
-                step = history.redo()
-            else:
-                continue
-        except (KeyError, IndexError, TypeError, ValueError) as reason:
-            raise UnusableInput(
-                f"Event {record.number + 1} of the journal ({record.event}) cannot be replayed: {reason}."
-            ) from reason
-        mask = step.difference.apply(mask)
-    return history, mask
-
-
-def read_click(record: Record) -> Click:
-    x, y, z = record.data["position_lps_mm"]
-    return Click((x, y, z), record.data["include"])
 
 
 def check_image(opening: Opening, image: Image, path: Path) -> None:
@@ -196,6 +135,22 @@ def file_fingerprint(path: Path) -> str | None:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
+
+
+def contours_now(board: Board, geometry: Geometry) -> dict[str, Any]:
+    """What is accepted or exported: fingerprints of the masks, one by one where there are several."""
+    told: dict[str, Any] = {"mask_sha256": mask_fingerprint(board.masks[FIRST])}
+    if len(board.segments) > 1:
+        told["segments"] = [
+            {
+                "id": segment.id,
+                "name": segment.name,
+                "volume_ml": float(np.count_nonzero(board.masks[segment.id])) * geometry.voxel_ml,
+                "mask_sha256": mask_fingerprint(board.masks[segment.id]),
+            }
+            for segment in board.segments.values()
+        ]
+    return told
 
 
 def mask_fingerprint(mask: np.ndarray) -> str:

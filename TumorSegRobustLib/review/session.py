@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.review import events
-from TumorSegRobustLib.review.belief import LIMIT, levels_of_probability, to_levels, to_probability
+from TumorSegRobustLib.review.belief import levels_of_probability, to_probability
+from TumorSegRobustLib.review.board import Board
 from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed
+from TumorSegRobustLib.review.contours import Contours, Draft
 from TumorSegRobustLib.review.difference import Difference
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
-from TumorSegRobustLib.review.history import History, Step
+from TumorSegRobustLib.review.history import History
 from TumorSegRobustLib.review.journal import Journal
-from TumorSegRobustLib.review.levels import LevelChange, nothing_known, relabelled
 from TumorSegRobustLib.review.prior import load_prior, prior_path, save_prior
-from TumorSegRobustLib.review.refiner import Refiner, Situation
+from TumorSegRobustLib.review.refiner import Refiner
+from TumorSegRobustLib.review.rules import Rules
+from TumorSegRobustLib.review.segment import FIRST, Colour, Segment, Step
+from TumorSegRobustLib.review.step_events import STEPS, replay_steps, step_event
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,21 @@ class ReviewSession:
     """State = replay of the journal's events; a command returns only once its event is on the disk.
 
     Every click is a promise: its voxel has its label afterwards, the newest word wins, and nothing changes
-    outside the click's region of influence. One thread at a time.
+    outside the click's region of influence. There may be several segments; no voxel belongs to two, and
+    nothing takes a voxel from a locked neighbour. Where a method takes a `segment` (its id), the first one is
+    meant without it. One thread at a time.
     """
 
     def __init__(self, image: Image, journal: Journal, refiner: Refiner, opening: events.Opening) -> None:
         """For `start` and `resume`."""
         self._image, self._journal, self._refiner, self._opening = image, journal, refiner, opening
         shape = image.geometry.shape
-        folder = journal.path.parent
-        self._prior = load_prior(opening.prior, folder, shape) if opening.prior else None
-        self._levels = nothing_known(shape) if self._prior is None else self._prior.copy()
-        self._mask = self._levels > 0
-        self._mask.flags.writeable = False
-        self._changes: dict[int, LevelChange | None] = {}
+        prior = load_prior(opening.prior, journal.path.parent, shape) if opening.prior else None
+        self._contours = Contours(image, refiner, prior)
+        self._board = self._contours.board
+        self._rules = Rules(self._board)
         self._history = History()
-        self._clicks: dict[int, Click] = {}
+        self._drafts: dict[int, Draft] = {}
         self._acceptance: Acceptance | None = None
         self.notices: tuple[str, ...] = journal.notices
 
@@ -117,28 +121,52 @@ class ReviewSession:
             opened.close()
             raise
 
+    # What there is
+
     @property
     def image(self) -> Image:
         return self._image
 
     @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Those that are there, the first one first."""
+        return tuple(self._board.segments.values())
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
-        """The contour now: (k, j, i), read-only; a later event makes a new array."""
-        return self._mask
+        """The first segment's contour now: (k, j, i), read-only; a later event makes a new array."""
+        return self._board.masks[FIRST]
+
+    def mask_of(self, segment: int) -> NDArray[np.bool_]:
+        """A segment's contour now, as `mask`."""
+        return self._board.masks[self._rules.segment(segment).id]
 
     @property
     def probability(self) -> NDArray[np.float32]:
-        """How sure the review is, (k, j, i) in [0, 1]: above .5 exactly where `mask` is True."""
-        return to_probability(self._levels)
+        """How sure the review is of the first segment, (k, j, i) in [0, 1]: above .5 exactly where `mask` is
+        True.
+        """
+        return self.probability_of(FIRST)
 
-    def probability_in(self, box: Box) -> NDArray[np.float32]:
+    def probability_of(self, segment: int) -> NDArray[np.float32]:
+        """How sure the review is of a segment, as `probability`."""
+        return to_probability(self._contours.levels(self._rules.segment(segment).id))
+
+    def probability_in(self, box: Box, segment: int = FIRST) -> NDArray[np.float32]:
         """`probability` inside `box` alone: what a panel needs after a click, without the whole volume."""
-        return to_probability(self._levels[box])
+        return to_probability(self._contours.levels(self._rules.segment(segment).id)[box])
 
     @property
     def clicks(self) -> tuple[Click, ...]:
-        """The clicks that count (not taken back), oldest first."""
-        return tuple(self._clicks[step.number] for step in self._history.done if step.seed is not None)
+        """The clicks that count (not taken back), in all segments, oldest first."""
+        words = [w for segment in self.segments for w in segment.words if w.click is not None]
+        age = {step.click or step.number: n for n, step in enumerate(self._history.done)}
+        return tuple(w.click for w in sorted(words, key=lambda w: age[w.number]) if w.click is not None)
+
+    def clicks_of(self, segment: int) -> dict[int, Click]:
+        """The clicks that count in one segment, by number, oldest first; see `remove_click`."""
+        words = self._rules.segment(segment).words
+        return {word.number: word.click for word in words if word.click is not None}
 
     @property
     def can_undo(self) -> bool:
@@ -166,49 +194,94 @@ class ReviewSession:
 
     @property
     def volume_ml(self) -> float:
-        return float(np.count_nonzero(self._mask)) * self._image.geometry.voxel_ml
+        """Volume of the first segment."""
+        return self.volume_of(FIRST)
 
-    def click(self, click: Click) -> ClickResult:
+    def volume_of(self, segment: int) -> float:
+        return float(np.count_nonzero(self.mask_of(segment))) * self._image.geometry.voxel_ml
+
+    # Correcting a contour
+
+    def click(self, click: Click, segment: int = FIRST) -> ClickResult:
         """Correct the contour at one point. UnusableInput, and nothing changed, where it lies outside the
-        image.
+        image, or where it would take a voxel of a locked neighbour.
         """
         begun = time.perf_counter()
-        x, y, z = (float(v) for v in click.position_mm)
-        click = Click((x, y, z), bool(click.include))
-        seed = Seed(self._image.geometry.index_of(click.position_mm), click.include)
-        step, change = self._refine(seed, self._journal.next_number)
-        self._journal.append("click", events.click_event(click, step))
-        self._clicks[step.number] = click
-        self._do(step, change)
-        k, j, i = seed.voxel
-        return ClickResult(
-            honoured=bool(self._mask[k, j, i]) == seed.include,
-            changed_ml=step.difference.count() * self._image.geometry.voxel_ml,
-            box=step.difference.box or (slice(k, k + 1), slice(j, j + 1), slice(i, i + 1)),
-            seconds=time.perf_counter() - begun,
-            region=step.region or (slice(k, k + 1), slice(j, j + 1), slice(i, i + 1)),
-        )
+        chosen = self._rules.segment(segment)
+        click, seed = self._placed(click)
+        self._rules.may_take(seed, chosen)
+        draft = self._contours.click(self._journal.next_number, chosen, click, seed)
+        self._add(draft)
+        return self._result(draft, [draft.step.number], seed, begun)
 
-    def paint(self, mask: NDArray) -> None:
+    def paint(self, mask: NDArray, segment: int = FIRST) -> None:
         """Replace the contour by a drawn one, (k, j, i). Later clicks keep what was drawn unless they
-        contradict it.
+        contradict it. What a locked neighbour owns stays the neighbour's.
         """
-        if mask.shape != self._mask.shape:
-            raise UnusableInput(f"The drawn mask has {mask.shape} voxels but the image {self._mask.shape}.")
-        difference = Difference.between(self._mask, np.asarray(mask) > 0)
-        if difference.box is None:
-            return
-        step = Step(self._journal.next_number, difference, added=events.added_part(difference, self._mask))
-        self._journal.append("painted", {"change": difference.to_json()})
-        self._do(step, relabelled(self._levels, difference))
+        chosen = self._rules.segment(segment)
+        before = self._board.masks[chosen.id]
+        if mask.shape != before.shape:
+            raise UnusableInput(f"The drawn mask has {mask.shape} voxels but the image {before.shape}.")
+        difference = self._rules.paintable(Difference.between(before, np.asarray(mask) > 0), chosen)
+        if difference.box is not None:
+            self._add(self._contours.paint(self._journal.next_number, chosen, difference))
+
+    def remove_click(self, number: int) -> ClickResult:
+        """Delete one click (by its number, see `clicks_of`): the contour becomes as if it had never been
+        made, beside the neighbours as they are now. UnusableInput where there is no such click.
+
+        `honoured` of the result: whether all remaining clicks of the segment are.
+        """
+        begun = time.perf_counter()
+        segment, word = self._rules.click(number)
+        draft = self._contours.without_click(self._journal.next_number, segment, number)
+        self._add(draft)
+        assert word.seed is not None
+        return self._result(draft, list(self.clicks_of(segment.id)), word.seed, begun)
+
+    def move_click(self, number: int, position_mm: tuple[float, float, float]) -> ClickResult:
+        """Put one click elsewhere (LPS mm): as if it had not been made before, but now and there. Refused as
+        `click` and `remove_click` are.
+        """
+        begun = time.perf_counter()
+        segment, word = self._rules.click(number)
+        assert word.click is not None
+        click, seed = self._placed(Click(position_mm, word.click.include))
+        self._rules.may_take(seed, segment)
+        draft = self._contours.with_click_at(self._journal.next_number, segment, number, click, seed)
+        self._add(draft)
+        return self._result(draft, [number], seed, begun)
+
+    # Segments
+
+    def add_segment(self, name: str, colour: Colour | None = None) -> int:
+        """One more segment, which begins from nothing; returns its id. UnusableInput where the name is empty
+        or taken.
+        """
+        return self._add_step(self._rules.added(self._journal.next_number, name, colour))
+
+    def rename_segment(self, segment: int, name: str) -> None:
+        """UnusableInput where the name is empty or taken."""
+        self._add_step(self._rules.renamed(self._journal.next_number, segment, name))
+
+    def lock_segment(self, segment: int, locked: bool) -> None:
+        """Protect a segment from clicks, painting and predictions of the others; as every segment begins."""
+        self._add_step(self._rules.lock(self._journal.next_number, segment, locked))
+
+    def remove_segment(self, segment: int) -> None:
+        """Take a segment and its voxels out. UnusableInput for the first one, which the review is about."""
+        self._add_step(self._rules.removed(self._journal.next_number, segment))
+
+    # Back and forth
 
     def undo(self) -> bool:
-        """Take the last click or painting back; False where there is none."""
+        """Take the last step back, whatever segment it was about; False where there is none."""
         if not self.can_undo:
             return False
         self._journal.append("undo", {"step": self._history.done[-1].number})
         step = self._history.undo()
-        self._show(step, self._changes[step.number])
+        self._contours.undo(self._drafts[step.number])
+        self._acceptance = None
         return True
 
     def redo(self) -> bool:
@@ -217,19 +290,22 @@ class ReviewSession:
             return False
         step = self._history.undone[-1]
         self._journal.append("redo", {"step": step.number})
-        if step.number not in self._changes:  # taken back before the journal was resumed
-            self._changes[step.number] = self._recall(step)
+        if step.number not in self._drafts:  # taken back before the journal was resumed
+            self._drafts[step.number] = self._recalled(step)
         self._history.redo()
-        self._show(step, self._changes[step.number])
+        self._contours.do(self._drafts[step.number])
+        self._acceptance = None
         return True
+
+    # Finishing
 
     def accept(self, name: str, comment: str = "") -> None:
         """Take responsibility for the contour as it is now; any later change takes the acceptance away."""
         if not name.strip():
             raise UnusableInput("Accepting needs the name of the person who takes responsibility.")
         data = {"name": name.strip(), "comment": comment, "volume_ml": self.volume_ml}
-        data["mask_sha256"] = events.mask_fingerprint(self._mask)
-        record = self._journal.append("accept", data)
+        now = events.contours_now(self._board, self._image.geometry)
+        record = self._journal.append("accept", data | now)
         self._acceptance = Acceptance(name.strip(), comment, record.time)
 
     def exported(self, path: Path, kind: str, known_as: Path | None = None) -> None:
@@ -237,10 +313,10 @@ class ReviewSession:
 
         `known_as`: where the file will lie, if it is to be moved.
         """
-        data: dict[str, str | None] = {"file": str(known_as or path), "kind": kind}
-        data["file_sha256"] = events.file_fingerprint(Path(path))
-        data["mask_sha256"] = events.mask_fingerprint(self._mask)
-        self._journal.append("export", data)
+        data = {"file": str(known_as or path), "kind": kind}
+        told = {"file_sha256": events.file_fingerprint(Path(path))}
+        now = events.contours_now(self._board, self._image.geometry)
+        self._journal.append("export", {**data, **told, **now})
 
     def copy_to(self, folder: Path, name: str = "journal.jsonl") -> Path:
         """Copy the journal, with the prediction that it starts from, to another folder; returns the
@@ -258,56 +334,66 @@ class ReviewSession:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _refine(self, seed: Seed, number: int) -> tuple[Step, LevelChange]:
-        situation = Situation(self._image, self._levels, self._prior, self._history.seeds, seed)
-        refinement = self._refiner.refine(situation)
-        region = refinement.region
-        frees = self._history.contradicts_paint(seed)
-        labels = self._history.fixed(region, Step(number, Difference(None), seed, region, frees))
-        levels = to_levels(np.where(labels == 0, refinement.log_odds, labels.astype(np.float32) * LIMIT))
-        before = np.ascontiguousarray(self._levels[region])
-        difference = Difference.between(self._mask[region], levels > 0, region)
-        return Step(number, difference, seed, region, frees), LevelChange.between(before, levels, region)
+    def _placed(self, click: Click) -> tuple[Click, Seed]:
+        x, y, z = (float(v) for v in click.position_mm)
+        seed = Seed(self._image.geometry.index_of(click.position_mm), bool(click.include))
+        return Click((x, y, z), seed.include), seed
 
-    def _do(self, step: Step, change: LevelChange | None) -> None:
+    def _result(self, draft: Draft, clicks: list[int], place: Seed, begun: float) -> ClickResult:
+        """What a step about clicks did; `clicks`: those that it must have honoured."""
+        main = draft.step.main
+        assert main.after is not None
+        seeds = {word.number: word.seed for word in main.after.words if word.seed is not None}
+        k, j, i = place.voxel
+        here = (slice(k, k + 1), slice(j, j + 1), slice(i, i + 1))
+        box = main.difference.box or here
+        region = main.after.words[-1].region if draft.step.kind == "click" else box
+        return ClickResult(
+            honoured=all(self._board.agrees(main.id, seeds[number]) for number in clicks),
+            changed_ml=main.difference.count() * self._image.geometry.voxel_ml,
+            box=box,
+            seconds=time.perf_counter() - begun,
+            region=region or here,
+        )
+
+    def _add_step(self, step: Step | None) -> int:
+        """A step that moves no voxel; None where there is nothing to change."""
+        if step is None:
+            return FIRST
+        self._add(Draft(step, {}))
+        return step.main.id
+
+    def _add(self, draft: Draft) -> None:
+        """Write a step down, then do it."""
+        self._journal.append(*step_event(draft.step))
         for taken_back in self._history.undone:
-            self._changes.pop(taken_back.number, None)
-        self._history.add(step)
-        self._changes[step.number] = change
-        self._show(step, change)
-
-    def _show(self, step: Step, change: LevelChange | None) -> None:
-        self._mask = step.difference.apply(self._mask)
-        if change is not None:
-            change.apply(self._levels)
+            self._drafts.pop(taken_back.number, None)
+        self._do(draft)
         self._acceptance = None
 
-    def _recall(self, step: Step) -> LevelChange | None:
-        """The change of the log-odds that belongs to a recorded step: computed again, and held to the
-        recorded mask.
-        """
-        if step.seed is None:
-            return relabelled(self._levels, step.difference)
-        again, change = self._refine(step.seed, step.number)
-        if again.difference == step.difference and again.region == step.region:
-            return change
-        self.notices += (
-            f"Event {step.number + 1} gives another contour with this version than when it was recorded; "
-            "the recorded one is kept.",
-        )
-        return relabelled(self._levels, step.difference, level=32)
+    def _do(self, draft: Draft) -> None:
+        self._history.add(draft.step)
+        self._drafts[draft.step.number] = draft
+        self._contours.do(draft)
+
+    def _recalled(self, step: Step) -> Draft:
+        draft, same = self._contours.recalled(step)
+        if not same:
+            self.notices += (
+                f"Event {step.number + 1} gives another contour with this version than when it was recorded; "
+                "the recorded one is kept.",
+            )
+        return draft
 
     def _replay(self) -> None:
-        history, mask = events.replay_steps(self._journal.records[1:], self._mask)
+        board = Board(self.mask)
+        history = replay_steps(self._journal.records[1:], board)
         for step in history.done:
-            change = self._recall(step)
-            self._do(step, change)
+            self._do(self._recalled(step))
         self._history.undone.extend(history.undone)
-        assert np.array_equal(self._mask, mask)
+        assert all(np.array_equal(self.mask_of(s.id), board.masks[s.id]) for s in self.segments)
         for record in self._journal.records:
-            if record.event == "click":
-                self._clicks[record.number] = events.read_click(record)
             if record.event == "accept":
                 self._acceptance = Acceptance(record.data["name"], record.data["comment"], record.time)
-            elif record.event in ("click", "painted", "undo", "redo"):
+            elif record.event in STEPS or record.event in ("undo", "redo"):
                 self._acceptance = None
