@@ -119,6 +119,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/appearance.py
   TumorSegRobustLib/review/belief.py
   TumorSegRobustLib/review/board.py
+  TumorSegRobustLib/review/brush.py
   TumorSegRobustLib/review/chain.py
   TumorSegRobustLib/review/click.py
   TumorSegRobustLib/review/click_files.py

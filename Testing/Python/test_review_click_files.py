@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.review import Click, read_clicks
+from TumorSegRobustLib.review import Click, read_clicks, read_segment_clicks
 
 
 def a_file(folder: Path, content: Any) -> Path:
@@ -95,3 +95,14 @@ def test_anything_else_is_refused_in_one_line(tmp_path, content, reason):
 def test_an_absent_file_is_refused_in_one_line(tmp_path):
     with pytest.raises(UnusableInput, match="Cannot read the clicks"):
         read_clicks(tmp_path / "absent.json")
+
+
+def test_a_click_may_name_its_segment(tmp_path):
+    path = tmp_path / "clicks.json"
+    place = {"position_lps_mm": [1.0, 2.0, 3.0], "include": True}
+    path.write_text(json.dumps([place, {**place, "segment": " GTVn "}]))
+    assert [name for name, _ in read_segment_clicks(path)] == ["", "GTVn"]
+    assert read_clicks(path) == (Click((1.0, 2.0, 3.0), True),) * 2
+    path.write_text(json.dumps([{**place, "segment": 2}]))
+    with pytest.raises(UnusableInput, match=r'Click 1 in .*"segment" must be a name, such as "GTVn"'):
+        read_segment_clicks(path)

@@ -445,3 +445,42 @@ def test_the_clicks_of_all_segments_are_told_in_order_of_time(two_balls):
         session.click(at(session.image, voxel), segment)
     assert session.clicks == tuple(at(session.image, voxel) for voxel, _ in places)
     assert list(session.clicks_of(GTVN).values()) == [at(session.image, (8, 12, 26))]
+
+
+# ------------------------------------------------ the brush
+
+
+def test_a_stroke_is_balls_of_millimetres_whatever_the_voxels(tmp_path):
+    geometry = Geometry((9, 20, 20), (1.0, 2.0, 3.0))
+    session = a_review(tmp_path, Image(np.zeros(geometry.shape, np.float32), geometry))
+    middle = geometry.position_of((4, 10, 10))
+    session.stroke([tuple(middle.tolist())], 4.0, add=True)
+    everywhere = geometry.position_of(np.moveaxis(np.indices(geometry.shape), 0, -1))
+    distance = np.linalg.norm(everywhere - middle, axis=-1)
+    assert np.array_equal(session.mask, distance <= 4.0)
+    session.stroke([tuple(middle.tolist())], 0.1, add=False)
+    assert session.mask.sum() == (distance <= 4.0).sum() - 1, "never less than the voxel under it"
+    session.undo()
+    session.undo()
+    assert not session.mask.any()
+
+
+def test_a_stroke_is_one_step_and_stays_off_a_locked_neighbour(two_balls):
+    session, left, _ = two_balls
+    along = [at(session.image, (8, 12, i)).position_mm for i in range(28, 8, -2)]
+    session.stroke(along, 3.0, add=True, segment=GTVN)
+    drawn = session.mask_of(GTVN)
+    assert drawn[8, 12, 20:29].all()
+    assert not (drawn & left).any()
+    assert np.array_equal(session.mask, left)
+    with pytest.raises(UnusableInput, match="belongs to GTVp, which is locked"):
+        session.stroke(along[::-1], 3.0, add=True, segment=GTVN)
+    session.undo()
+    assert not session.mask_of(GTVN).any()
+
+
+def test_a_stroke_outside_the_image_is_refused(two_balls):
+    session, left, _ = two_balls
+    with pytest.raises(UnusableInput, match="outside the image"):
+        session.stroke([(500.0, 0.0, 0.0)], 3.0, add=True)
+    assert np.array_equal(session.mask, left)

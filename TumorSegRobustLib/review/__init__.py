@@ -3,13 +3,14 @@ it.
 """
 
 from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed
-from TumorSegRobustLib.review.click_files import read_clicks
+from TumorSegRobustLib.review.click_files import read_clicks, read_segment_clicks
+from TumorSegRobustLib.review.events import Acceptance
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
 from TumorSegRobustLib.review.journal import Journal
 from TumorSegRobustLib.review.refiner import Refinement, Refiner, Situation
 from TumorSegRobustLib.review.replay import replay_journal, replay_segments
 from TumorSegRobustLib.review.segment import Segment
-from TumorSegRobustLib.review.session import Acceptance, ReviewSession
+from TumorSegRobustLib.review.session import ReviewSession
 from TumorSegRobustLib.review.verify import JournalReport, verify_journal
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Segment",
     "Situation",
     "read_clicks",
+    "read_segment_clicks",
     "replay_journal",
     "replay_segments",
     "verify_journal",

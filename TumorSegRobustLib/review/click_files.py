@@ -16,11 +16,20 @@ _MM = {"mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0, "m": 1000.0
 
 
 def read_clicks(path: Path, include: bool = True, notices: list[str] | None = None) -> tuple[Click, ...]:
-    """The clicks of a file, in order; what was left out is told in `notices`, one line each.
+    """The clicks of a file, in order, whatever segment they are in; see `read_segment_clicks`."""
+    return tuple(click for _, click in read_segment_clicks(path, include, notices))
 
-    Either a list of {"position_lps_mm": [x, y, z], "include": true}, or a Slicer `.mrk.json` (point lists;
-    coordinate system LPS or RAS, as word or as the number of older versions; undefined points are left
-    out), whose points all get the label `include`. UnusableInput, in one line, where it is neither.
+
+def read_segment_clicks(
+    path: Path, include: bool = True, notices: list[str] | None = None
+) -> tuple[tuple[str, Click], ...]:
+    """(name of the segment, "" for the first one; click) of a file, in order; what was left out is told in
+    `notices`, one line each.
+
+    Either a list of {"position_lps_mm": [x, y, z], "include": true, "segment": "GTVn"} (`segment` may be
+    left out), or a Slicer `.mrk.json` (point lists; coordinate system LPS or RAS, as word or as the number of
+    older versions; undefined points are left out), whose points all get the label `include`. UnusableInput,
+    in one line, where it is neither.
     """
     path = Path(path)
     try:
@@ -32,12 +41,13 @@ def read_clicks(path: Path, include: bool = True, notices: list[str] | None = No
             f"{path} is not JSON ({_short(reason)}); see 'refine --help' for the format."
         ) from reason
     if isinstance(content, list):
-        return tuple(_own(item, number, path) for number, item in enumerate(content, 1))
+        own = (_own(item, number, path) for number, item in enumerate(content, 1))
+        return tuple(zip(_segments(content, path), own, strict=True))
     if isinstance(content, dict) and isinstance(content.get("markups"), list):
         clicks, skipped = _slicer(content["markups"], path, include)
         if skipped and notices is not None:
             notices.append(f"{skipped} undefined points in {path.name} were left out.")
-        return clicks
+        return tuple(("", click) for click in clicks)
     raise UnusableInput(f"{path} is neither a list of clicks nor a Slicer markups file; see 'refine --help'.")
 
 
@@ -50,6 +60,17 @@ def _own(item: Any, number: int, path: Path) -> Click:
             f'Click {number} in {path} needs "include": true or false; it must look like {wanted}.'
         )
     return Click(_position(item["position_lps_mm"], f"Click {number} in {path}"), item["include"])
+
+
+def _segments(items: list[Any], path: Path) -> list[str]:
+    """The names of the segments that a list of our own gives."""
+    names = []
+    for number, item in enumerate(items, 1):
+        name = item.get("segment", "") if isinstance(item, dict) else ""
+        if not isinstance(name, str):
+            raise UnusableInput(f'Click {number} in {path}: "segment" must be a name, such as "GTVn".')
+        names.append(" ".join(name.split()))
+    return names
 
 
 def _slicer(markups: list[Any], path: Path, include: bool) -> tuple[tuple[Click, ...], int]:

@@ -38,6 +38,15 @@ class Opening:
     prior: PriorFile | None
 
 
+@dataclass(frozen=True)
+class Acceptance:
+    """Who took responsibility for the contour, and when (UTC, ISO 8601)."""
+
+    name: str
+    comment: str
+    time: str
+
+
 def describe_refiner(refiner: Refiner) -> dict[str, Any]:
     return {"name": refiner.name, "version": refiner.version, "parameters": refiner.parameters()}
 

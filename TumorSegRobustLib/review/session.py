@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.review import events
 from TumorSegRobustLib.review.belief import levels_of_probability, to_probability
 from TumorSegRobustLib.review.board import Board
-from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed
+from TumorSegRobustLib.review.brush import Position, stroke
+from TumorSegRobustLib.review.click import Box, Click, ClickResult, Seed, box_around
 from TumorSegRobustLib.review.contours import Contours, Draft
 from TumorSegRobustLib.review.difference import Difference
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
@@ -26,15 +27,6 @@ from TumorSegRobustLib.review.refiner import Refiner
 from TumorSegRobustLib.review.rules import Rules
 from TumorSegRobustLib.review.segment import FIRST, Colour, Segment, Step
 from TumorSegRobustLib.review.step_events import STEPS, replay_steps, step_event
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """Who took responsibility for the contour, and when (UTC, ISO 8601)."""
-
-    name: str
-    comment: str
-    time: str
 
 
 class ReviewSession:
@@ -56,7 +48,7 @@ class ReviewSession:
         self._rules = Rules(self._board)
         self._history = History()
         self._drafts: dict[int, Draft] = {}
-        self._acceptance: Acceptance | None = None
+        self._acceptance: events.Acceptance | None = None
         self.notices: tuple[str, ...] = journal.notices
 
     @classmethod
@@ -159,14 +151,14 @@ class ReviewSession:
     @property
     def clicks(self) -> tuple[Click, ...]:
         """The clicks that count (not taken back), in all segments, oldest first."""
-        words = [w for segment in self.segments for w in segment.words if w.click is not None]
-        age = {step.click or step.number: n for n, step in enumerate(self._history.done)}
-        return tuple(w.click for w in sorted(words, key=lambda w: age[w.number]) if w.click is not None)
+        return tuple(self.clicks_of().values())
 
-    def clicks_of(self, segment: int) -> dict[int, Click]:
-        """The clicks that count in one segment, by number, oldest first; see `remove_click`."""
-        words = self._rules.segment(segment).words
-        return {word.number: word.click for word in words if word.click is not None}
+    def clicks_of(self, segment: int | None = None) -> dict[int, Click]:
+        """The clicks that count in one segment, or in all, by number (see `remove_click`), oldest first."""
+        chosen = self.segments if segment is None else (self._rules.segment(segment),)
+        clicks = {word.number: word.click for s in chosen for word in s.words if word.click is not None}
+        age = {step.click or step.number: age for age, step in enumerate(self._history.done)}
+        return {number: clicks[number] for number in sorted(clicks, key=age.__getitem__)}
 
     @property
     def can_undo(self) -> bool:
@@ -177,7 +169,7 @@ class ReviewSession:
         return bool(self._history.undone)
 
     @property
-    def accepted(self) -> Acceptance | None:
+    def accepted(self) -> events.Acceptance | None:
         """The acceptance, as long as nothing was changed after it."""
         return self._acceptance
 
@@ -226,6 +218,15 @@ class ReviewSession:
         if difference.box is not None:
             self._add(self._contours.paint(self._journal.next_number, chosen, difference))
 
+    def stroke(self, along: Sequence[Position], radius_mm: float, add: bool, segment: int = FIRST) -> None:
+        """Paint (`add`) or erase with a round brush along positions (LPS mm); refused as a click at the first
+        of them would be.
+        """
+        drawn = stroke(self._image.geometry, along, radius_mm)
+        self._rules.may_take(self._placed(Click(along[0], add))[1], self._rules.segment(segment))
+        before = self.mask_of(segment)
+        self.paint(before | drawn if add else before & ~drawn, segment)
+
     def remove_click(self, number: int) -> ClickResult:
         """Delete one click (by its number, see `clicks_of`): the contour becomes as if it had never been
         made, beside the neighbours as they are now. UnusableInput where there is no such click.
@@ -239,7 +240,7 @@ class ReviewSession:
         assert word.seed is not None
         return self._result(draft, list(self.clicks_of(segment.id)), word.seed, begun)
 
-    def move_click(self, number: int, position_mm: tuple[float, float, float]) -> ClickResult:
+    def move_click(self, number: int, position_mm: Position) -> ClickResult:
         """Put one click elsewhere (LPS mm): as if it had not been made before, but now and there. Refused as
         `click` and `remove_click` are.
         """
@@ -306,7 +307,7 @@ class ReviewSession:
         data = {"name": name.strip(), "comment": comment, "volume_ml": self.volume_ml}
         now = events.contours_now(self._board, self._image.geometry)
         record = self._journal.append("accept", data | now)
-        self._acceptance = Acceptance(name.strip(), comment, record.time)
+        self._acceptance = events.Acceptance(name.strip(), comment, record.time)
 
     def exported(self, path: Path, kind: str, known_as: Path | None = None) -> None:
         """Note that the contour of now was written to `path` as `kind` ("rtstruct", "nifti", ...).
@@ -340,12 +341,11 @@ class ReviewSession:
         return Click((x, y, z), seed.include), seed
 
     def _result(self, draft: Draft, clicks: list[int], place: Seed, begun: float) -> ClickResult:
-        """What a step about clicks did; `clicks`: those that it must have honoured."""
+        """What a step about clicks did; `clicks`: those that must be honoured after it."""
         main = draft.step.main
         assert main.after is not None
         seeds = {word.number: word.seed for word in main.after.words if word.seed is not None}
-        k, j, i = place.voxel
-        here = (slice(k, k + 1), slice(j, j + 1), slice(i, i + 1))
+        here = box_around(place.voxel, (0, 0, 0), self._image.geometry.shape)
         box = main.difference.box or here
         region = main.after.words[-1].region if draft.step.kind == "click" else box
         return ClickResult(
@@ -394,6 +394,6 @@ class ReviewSession:
         assert all(np.array_equal(self.mask_of(s.id), board.masks[s.id]) for s in self.segments)
         for record in self._journal.records:
             if record.event == "accept":
-                self._acceptance = Acceptance(record.data["name"], record.data["comment"], record.time)
+                self._acceptance = events.Acceptance(record.data["name"], record.data["comment"], record.time)
             elif record.event in STEPS or record.event in ("undo", "redo"):
                 self._acceptance = None
