@@ -133,7 +133,9 @@ def test_the_workflow_adapts_only_when_it_is_asked_to() -> None:
         def predict(self, image: object, progress: object = None) -> str:
             return self.name
 
-    networks = Networks(lambda *_: Named("plain"), lambda ensemble: Named(f"adapted {ensemble.name}"))
+    networks = Networks(
+        lambda *_: Named("plain"), lambda ensemble: Named(f"adapted {ensemble.name}"), lambda: None
+    )
     case = Case.of(a_scan(), None, "", 0.0)
     assert networks.predict(case, Progress()) == "plain"
     networks.adapt = True

@@ -24,13 +24,13 @@ def list_them(as_json: Json = False) -> None:
     """Every package that can be used, and a note for each folder that cannot."""
     from ..models import broken_packages, list_packages
 
-    packages = list_packages()
+    packages = list_packages(kind=None)
     if as_json:
         say([package.info() for package in packages], True, ())
     else:
         table(
-            [(p.id, p.version, str(len(p.members)), p.licence, p.title) for p in packages],
-            columns=("id", "version", "members", "licence", "title"),
+            [(p.id, p.version, p.kind, str(len(p.members)), p.licence, p.title) for p in packages],
+            columns=("id", "version", "what it does", "members", "licence", "title"),
         )
     for _, reason in broken_packages():
         note(reason)
@@ -41,9 +41,10 @@ def info(identifier: Identifier = None, as_json: Json = False) -> None:
     """What a package is: channels, members, licence, calibration, what it was trained on."""
     from ..models import find_package
 
-    package = find_package(identifier)
+    package = find_package(identifier, kind=None)
     document = package.info()
-    rows = [(key, str(document[key])) for key in ("id", "version", "title", "licence", "folder", "sha256")]
+    told = ("id", "version", "title", "kind", "licence", "folder", "sha256")
+    rows = [(key, str(document[key])) for key in told]
     rows += [
         ("channel", f"{channel.name}{'' if channel.required else ' (optional)'}: {channel.description}")
         for channel in package.channels
@@ -69,7 +70,7 @@ def verify(
     """Compare every file with its recorded hash; exit code 2 when one is missing or was changed."""
     from ..models import find_package, list_packages
 
-    packages = [find_package(identifier)] if identifier else list_packages()
+    packages = [find_package(identifier, kind=None)] if identifier else list_packages(kind=None)
     if not packages:
         raise UnusableInput("No model package is on this machine; install the program again.")
     problems = {package.id: package.verify() for package in packages}

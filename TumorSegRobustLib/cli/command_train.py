@@ -73,6 +73,30 @@ def stage1(
     _run("Training.", work, config, out, as_json)
 
 
+@train.command(epilog=example("train refine refine-any.yaml --out runs/refine --gate cases.csv"))
+def refine(
+    config: Config,
+    out: Out,
+    gate: Annotated[
+        Path | None,
+        typer.Option("--gate", metavar="MANIFEST.csv", help="Then compare with clicks without a network."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train the network that refines at every click; goes on from the checkpoint in DIR if there is one.
+
+    With --gate it is then compared with the geodesic operator alone on real cases, exact and trembling
+    clicks; gate.json in DIR says where it won, and train package writes that into the package.
+    """
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.refine import main
+
+        return main(config, out, gate=gate, progress=progress)
+
+    _run("Training the refining network.", work, config, out, as_json)
+
+
 @train.command(epilog=example("train plan cases.csv --out plan.yaml --label-maps labelmaps"))
 def plan(
     manifest: Manifest,

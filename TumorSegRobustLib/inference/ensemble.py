@@ -88,6 +88,10 @@ class Ensemble:
             backend = self._load(member)
             self._worker.call(partial(backend.run, probe), progress)
 
+    def backend_of(self, member: Member) -> Backend:
+        """The member's network, ready to run (loaded at the first call), for other inputs than scans."""
+        return self._load(member)
+
     def estimate_memory_mb(self, geometry: Geometry) -> float:
         """Expected peak of the process while predicting a scan on this grid, libraries included."""
         native_mb = self._native_mb(geometry)

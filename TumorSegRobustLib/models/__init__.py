@@ -2,7 +2,7 @@
 
 from TumorSegRobustLib.models.catalogue import broken_packages, find_package, list_packages
 from TumorSegRobustLib.models.networks import ALLOWED_NETWORKS, build_network
-from TumorSegRobustLib.models.package import Channel, Member, ModelPackage
+from TumorSegRobustLib.models.package import REFINES, SEGMENTS, Channel, Member, ModelPackage
 from TumorSegRobustLib.models.preprocess import (
     DEFAULT_PREPROCESSING,
     Prepared,
@@ -18,6 +18,8 @@ from TumorSegRobustLib.models.writing import TrainedMember, revise_package, writ
 __all__ = [
     "ALLOWED_NETWORKS",
     "DEFAULT_PREPROCESSING",
+    "REFINES",
+    "SEGMENTS",
     "Channel",
     "Member",
     "ModelPackage",

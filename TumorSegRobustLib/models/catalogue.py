@@ -9,14 +9,18 @@ from pathlib import Path
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.resources import resource
 
-from .package import PACKAGE_FILE, ModelPackage
+from .package import PACKAGE_FILE, REFINES, SEGMENTS, ModelPackage
 
 DEFAULT_PACKAGE = "brain-mr"
+REFINING_PACKAGE = "refine-any"
 FOLDERS_VARIABLE = "TUMORSEGROBUST_MODELS"  # more folders with packages, separated like PATH
 
 
-def list_packages(extra: Sequence[Path] = ()) -> list[ModelPackage]:
-    """Every usable package, by id; `extra` (packages, or folders of packages) wins over what is shipped."""
+def list_packages(extra: Sequence[Path] = (), kind: str | None = SEGMENTS) -> list[ModelPackage]:
+    """Every usable package, by id; `extra` (packages, or folders of packages) wins over what is shipped.
+
+    kind: what they are for (`ModelPackage.kind`); None is all.
+    """
     found: dict[str, ModelPackage] = {}
     for folder in _candidates(extra):
         try:
@@ -24,7 +28,8 @@ def list_packages(extra: Sequence[Path] = ()) -> list[ModelPackage]:
         except UnusableInput:
             continue  # named by `broken_packages`
         found.setdefault(package.id, package)
-    return sorted(found.values(), key=lambda package: package.id)
+    chosen = [package for package in found.values() if kind in (None, package.kind)]
+    return sorted(chosen, key=lambda package: package.id)
 
 
 def broken_packages(extra: Sequence[Path] = ()) -> list[tuple[Path, str]]:
@@ -38,12 +43,20 @@ def broken_packages(extra: Sequence[Path] = ()) -> list[tuple[Path, str]]:
     return broken
 
 
-def find_package(id_or_folder: str | Path | None = None, extra: Sequence[Path] = ()) -> ModelPackage:
-    """A package by id or by folder; None is the default one. UnusableInput names what is available."""
-    wanted = str(id_or_folder) if id_or_folder else DEFAULT_PACKAGE
+def find_package(
+    id_or_folder: str | Path | None = None, extra: Sequence[Path] = (), kind: str | None = SEGMENTS
+) -> ModelPackage:
+    """A package by id or by folder; None is the default one. UnusableInput names what is available.
+
+    kind: what it must be for (`ModelPackage.kind`); None is anything.
+    """
+    wanted = str(id_or_folder) if id_or_folder else _usual(kind)
     if (Path(wanted) / PACKAGE_FILE).is_file():
-        return ModelPackage.load(wanted)
-    packages = list_packages(extra)
+        package = ModelPackage.load(wanted)
+        if kind not in (None, package.kind):
+            raise UnusableInput(f"The model {package.id} {package.kind} scans; give one that {kind} them.")
+        return package
+    packages = list_packages(extra, kind)
     for package in packages:
         if package.id == wanted:
             return package
@@ -54,6 +67,10 @@ def find_package(id_or_folder: str | Path | None = None, extra: Sequence[Path] =
     raise UnusableInput(
         f"There is no model {wanted!r} (available: {known}); give one of these or a package's folder."
     )
+
+
+def _usual(kind: str | None) -> str:
+    return REFINING_PACKAGE if kind == REFINES else DEFAULT_PACKAGE
 
 
 def _candidates(extra: Sequence[Path]) -> Iterator[Path]:

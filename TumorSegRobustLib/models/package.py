@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "tumorsegrobust-package/1"
 PACKAGE_FILE = "configs/package.json"
+SEGMENTS, REFINES = "segments", "refines"
+"""What a package is for: to contour a scan, or to correct a contour at every click."""
 BUNDLE_FILES = ("configs/metadata.json", "configs/inference.json", "docs/README.md", "LICENSE")
 
 
@@ -56,7 +58,8 @@ class ModelPackage:
     the scan mirrored left to right, and counts as two), `min_component_ml` (smaller components are removed),
     `min_component_probability` (components of a lower mean probability are removed, even the last one),
     `quality` (table from agreement to Dice). triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint:
-    `modality` and the [low, high] of image features in training. files: sha256 by path.
+    `modality` and the [low, high] of image features in training. files: sha256 by path. kind: "segments", or
+    "refines" (one network that takes `review.network_input.CHANNELS`; its calibration holds the `gate`).
     """
 
     folder: Path
@@ -72,6 +75,7 @@ class ModelPackage:
     triage: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    kind: str = SEGMENTS
 
     @classmethod
     def load(cls, folder: str | Path) -> ModelPackage:
@@ -117,6 +121,7 @@ class ModelPackage:
             "id": self.id,
             "version": self.version,
             "title": self.title,
+            "kind": self.kind,
             "licence": self.licence,
             "sha256": self.sha256,
             "folder": str(self.folder),
@@ -203,6 +208,7 @@ def _from_data(folder: Path, data: Mapping[str, Any]) -> ModelPackage:
         triage=dict(data["triage"]),
         fingerprint=dict(data["fingerprint"]),
         files=dict(data["files"]),
+        kind=str(data.get("kind", SEGMENTS)),
     )
 
 
@@ -220,6 +226,8 @@ def _member(data: Mapping[str, Any]) -> Member:
 
 
 def _check(package: ModelPackage) -> None:
+    if package.kind not in (SEGMENTS, REFINES):
+        raise _unusable(package.folder, f"its kind is {package.kind!r}, not {SEGMENTS} or {REFINES}")
     for what, values in (
         ("channel", package.channels),
         ("output", package.outputs),

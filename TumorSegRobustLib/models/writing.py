@@ -17,7 +17,7 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.resources import resource
 
 from .bundle import inference_config, metadata
-from .package import BUNDLE_FILES, PACKAGE_FILE, SCHEMA, Channel, Member, ModelPackage, file_sha256
+from .package import BUNDLE_FILES, PACKAGE_FILE, SCHEMA, SEGMENTS, Channel, Member, ModelPackage, file_sha256
 from .preprocess import DEFAULT_PREPROCESSING
 
 
@@ -50,6 +50,7 @@ def write_package(
     triage: Mapping[str, Any] | None = None,
     fingerprint: Mapping[str, Any] | None = None,
     changelog: Mapping[str, str] | None = None,
+    kind: str = SEGMENTS,
     authors: str = "The TumorSegRobust founders",
     copyright: str = "Copyright the TumorSegRobust founders",
 ) -> ModelPackage:
@@ -76,6 +77,7 @@ def write_package(
             calibration={"temperature": 1.0, "threshold": 0.5, "brain_gate": False, **(calibration or {})},
             triage=dict(triage or {}),
             fingerprint=dict(fingerprint or {}),
+            kind=kind,
         )
         (draft / "docs/README.md").write_text(card or f"# {title}\n", encoding="utf-8")
         (draft / "LICENSE").write_text(licence_text or _project_licence(licence), encoding="utf-8")
@@ -144,6 +146,7 @@ def _write_description(package: ModelPackage) -> None:
         "id": package.id,
         "version": package.version,
         "title": package.title,
+        "kind": package.kind,
         "licence": package.licence,
         "channels": [asdict(channel) for channel in package.channels],
         "outputs": list(package.outputs),

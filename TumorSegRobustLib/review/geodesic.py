@@ -40,13 +40,29 @@ class _Trial:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """What the operator makes of a click. All arrays are of the shape of `region`, log-odds.
+
+    log_odds: the refinement. before: what stood there. odds: what place and look alone say, before it is cut
+    to the region of influence (a ball of `influence_mm` about the click) and to the direction of the click.
+    influence_mm is 0 where the click only holds what it lies on.
+    """
+
+    region: Box
+    influence_mm: float
+    log_odds: NDArray[np.float32]
+    before: NDArray[np.float32]
+    odds: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class GeodesicRefiner:
     """See the module. A pure function of the situation and the settings."""
 
     settings: GeodesicSettings = field(default_factory=GeodesicSettings)
 
     name = "geodesic"
-    version = "4"
+    version = "5"
 
     @classmethod
     def recorded(cls, described: dict[str, Any]) -> GeodesicRefiner | None:
@@ -63,30 +79,45 @@ class GeodesicRefiner:
 
     def refine(self, situation: Situation) -> Refinement:
         """See `Refiner.refine`. A click on a voxel that has its label already only holds it."""
+        proposal = self.propose(situation)
+        return Refinement(proposal.region, proposal.log_odds)
+
+    def propose(self, situation: Situation, widen_first: float = 1.0) -> Proposal:
+        """The refinement, with what another refiner may build on.
+
+        widen_first: how much farther than this operator another refiner may go at a click that begins a
+        lesion, whose size one click hardly tells.
+        """
         geometry = situation.image.geometry
         depth = depth_mm(situation.levels, situation.click, geometry, self.settings.most_influence_mm)
         if depth is None or (situation.click.include and depth > self.settings.new_lesion_mm):
-            return self._begin(situation, depth)
+            return self._begin(situation, depth, widen_first)
         if depth == 0:
             k, j, i = (slice(v, v + 1) for v in situation.click.voxel)
-            return Refinement((k, j, i), to_log_odds(situation.levels[k, j, i]))
+            held = to_log_odds(situation.levels[k, j, i])
+            return Proposal((k, j, i), 0.0, held, held, held)
         return self._correct(situation, self._reach(depth, geometry))
 
-    def _begin(self, situation: Situation, depth: float | None) -> Refinement:
+    def _begin(self, situation: Situation, depth: float | None, widen: float) -> Proposal:
         """A click far from any contour: several sizes are tried, and the most credible region is taken.
 
         It may be a lesion of its own, of any size, or the far side of the one that was drawn too small.
         """
         settings, geometry = self.settings, situation.image.geometry
-        site = Site(situation, settings, settings.most_influence_mm)
         trials = [_Trial(reach, settings.first_softness) for reach in settings.first_reaches_mm]
         if depth is not None:
             trials.append(_Trial(self._reach(depth, geometry), settings.softness, usual=True))
-        odds = [site.log_odds(trial.reach_mm, trial.softness) for trial in trials]
-        worth = [self._worth(site, field > 0, trial) for field, trial in zip(odds, trials, strict=True)]
-        best = int(np.argmax(worth))
-        influence = trials[best].reach_mm * (1 + trials[best].softness * (settings.look + 0.5))
-        return self._within(situation, site, odds[best], min(influence, settings.most_influence_mm))[0]
+        rough = Site(situation, settings, settings.most_influence_mm, settings.first_voxels)
+        worth = [
+            self._worth(rough, rough.log_odds(trial.reach_mm, trial.softness) > 0, trial) for trial in trials
+        ]
+        best = trials[int(np.argmax(worth))]
+        influence = best.reach_mm * (1 + best.softness * (settings.look + 0.5))
+        influence = min(influence, settings.most_influence_mm)
+        site = Site(situation, settings, settings.most_influence_mm)
+        odds = site.log_odds(best.reach_mm, best.softness)
+        widest = min(widen * influence, settings.most_influence_mm)
+        return self._within(situation, site, odds, influence, widest)[0]
 
     def _worth(self, site: Site, region: NDArray[np.bool_], trial: _Trial) -> float:
         """Log-odds of a new region by its size and by how distinct it looks."""
@@ -98,7 +129,7 @@ class GeodesicRefiner:
         credible = site.distinctness(added) - self.settings.first_likeness * site.strangeness(added)
         return self.settings.first_worth * credible - 0.5 * float(size) ** 2
 
-    def _correct(self, situation: Situation, reach: float) -> Refinement:
+    def _correct(self, situation: Situation, reach: float) -> Proposal:
         """A click that moves the contour there is; the region grows while the change runs into its border."""
         settings = self.settings
         influence = max(settings.influence_per_reach * reach, settings.least_influence_mm)
@@ -107,17 +138,21 @@ class GeodesicRefiner:
             half = max(settings.least_context_mm, settings.context_per_influence * influence)
             site = Site(situation, settings, half)
             odds = site.log_odds(reach, settings.softness)
-            refinement, border = self._within(situation, site, odds, influence)
+            proposal, border = self._within(situation, site, odds, influence)
             if border <= settings.border_share or influence >= settings.most_influence_mm:
-                return refinement
+                return proposal
             influence *= settings.growth
 
     def _within(
-        self, situation: Situation, site: Site, odds: Field, influence: float
-    ) -> tuple[Refinement, float]:
-        """The change within `influence` mm of the click, and what share of its outermost layer it takes."""
+        self, situation: Situation, site: Site, odds: Field, influence: float, widest: float = 0.0
+    ) -> tuple[Proposal, float]:
+        """The change within `influence` mm of the click, and what share of its outermost layer it takes.
+
+        widest: the influence that the proposal names, where it is larger.
+        """
         geometry, click = situation.image.geometry, situation.click
-        region = box_around(click.voxel, whole_voxels(influence, geometry), geometry.shape)
+        widest = max(widest, influence)
+        region = box_around(click.voxel, whole_voxels(widest, geometry), geometry.shape)
         before = to_log_odds(situation.levels[region])
         after = site.grid.refine_to(odds, region)
         distance = straight_distance(box_shape(region), _inside(click.voxel, region), site.grid.native_mm)
@@ -125,7 +160,7 @@ class GeodesicRefiner:
         flips &= distance < influence
         border = (distance < influence) & (distance > influence - 1.5 * max(site.grid.spacing_mm))
         share = float(flips[border].mean()) if border.any() else 0.0
-        return Refinement(region, np.where(flips, after, before)), share
+        return Proposal(region, widest, np.where(flips, after, before), before, after), share
 
     def _reach(self, depth: float, geometry: Geometry) -> float:
         settings = self.settings

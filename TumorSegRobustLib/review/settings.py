@@ -26,6 +26,8 @@ class GeodesicSettings:
     first_likeness: float = 0.5
     """What looking unlike the clicked spot costs, per distinctness: who clicks a spot means the spot."""
     first_softness: float = 0.5
+    first_voxels: int = 12_000
+    """The sizes are compared on a coarser grid (see `most_voxels`): what is compared is a few ml at least."""
     reach_per_depth: float = 1.4
     """Reach of any other click, per mm between it and the contour."""
     least_reach_mm: float = 2.0
@@ -48,6 +50,10 @@ class GeodesicSettings:
     """Largest log-odds with which the contour so far resists: as much deep inside or far outside it, ..."""
     hold_mm: float = 4.0
     """... half of it at this distance from the contour, none on it."""
+    trust_per_contradiction: float = 0.9
+    """What the proposal still resists with, per click after the first that says that it was wrong, ..."""
+    least_trust: float = 0.4
+    """... but never less. What clicks have changed resists in full."""
     edge_weight: float = 0.5
     edge_quantile: float = 0.7
     edge_most: float = 3.0

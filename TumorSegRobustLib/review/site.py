@@ -22,13 +22,19 @@ Field = NDArray[np.floating]
 class Site:
     """A click's surroundings on a coarse grid. All arrays are of that grid, (k, j, i)."""
 
-    def __init__(self, situation: Situation, settings: GeodesicSettings, half_mm: float) -> None:
-        """`half_mm`: how far to look to either side of the click."""
+    def __init__(
+        self,
+        situation: Situation,
+        settings: GeodesicSettings,
+        half_mm: float,
+        most_voxels: int | None = None,
+    ) -> None:
+        """half_mm: how far to look to either side of the click; most_voxels: in place of the settings'."""
         self._situation = situation
         self._settings = settings
         self._half_mm = half_mm
         self.grid = Neighbourhood.around(
-            situation.click.voxel, situation.image.geometry, half_mm, settings.most_voxels
+            situation.click.voxel, situation.image.geometry, half_mm, most_voxels or settings.most_voxels
         )
 
     def log_odds(self, reach_mm: float, softness: float) -> Field:
@@ -103,6 +109,9 @@ class Site:
         else:
             known = np.full(self.grid.shape, settings.push)
         odds = np.where(tumour, known, -known)
+        if self._trust < 1:
+            untouched = self.grid.sample(self._situation.prior) == levels  # type: ignore[arg-type]
+            odds = np.where(untouched, odds * self._trust, odds)
         for seed in self._situation.earlier:
             # It keeps pushing on the largest ball around it that has its label now.
             distance = self.grid.distance_mm(seed.voxel)
@@ -111,6 +120,17 @@ class Site:
             if reach > 0:
                 odds = self._pushed(odds, seed, distance, reach, settings.softness)
         return odds
+
+    @cached_property
+    def _trust(self) -> float:
+        """How much the contour that the review began with still weighs: less with every click against it."""
+        prior = self._situation.prior
+        if prior is None:
+            return 1.0
+        seeds = (*self._situation.earlier, self._situation.click)
+        against = sum((prior[seed.voxel] > 0) != seed.include for seed in seeds)
+        trust = self._settings.trust_per_contradiction ** max(0, against - 1)
+        return max(self._settings.least_trust, trust)
 
     def _place(self, reach_mm: float, softness: float) -> Field:
         settings = self._settings

@@ -15,16 +15,22 @@ import torch
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.models import (
     DEFAULT_PREPROCESSING,
+    REFINES,
     Channel,
     ModelPackage,
     TrainedMember,
     write_package,
 )
+from TumorSegRobustLib.review.network_input import CHANNELS
+from TumorSegRobustLib.review.network_refiner import STARTS
 
 from .config import StageOneConfig, read_yaml, without_places
 
-NEEDED = ("id", "version", "title", "licence", "members", "channels", "card")
-OPTIONAL = ("outputs", "weights", "preprocessing", "calibration", "triage", "fingerprint", "licence_text")
+NEEDED = ("id", "version", "title", "licence", "members", "card")
+OPTIONAL = (
+    "kind", "channels", "outputs", "weights", "preprocessing", "calibration", "triage", "fingerprint",
+    "licence_text",
+)  # fmt: skip
 
 
 def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def main(config: Path, runs: Path, out: Path) -> dict[str, Any]:
         raise UnusableInput(
             f"{config}: unknown setting {unknown[0]}; known are {', '.join([*NEEDED, *OPTIONAL])}."
         )
-    package = build(data, runs, out)
+    package = (build_refining if data.get("kind") == REFINES else build)(data, runs, out)
     return {
         "package": package.id,
         "version": package.version,
@@ -56,6 +62,8 @@ def build(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPackage:
     UnusableInput (one line) names a run that is not finished, or members that do not fit together.
     """
     summaries = {name: _summary(runs / name) for name in config["members"]}
+    if "channels" not in config:
+        raise UnusableInput("channels: are missing; see training/configs/brain-mr.yaml.")
     channels = [Channel(**channel) for channel in config["channels"]]
     outputs = _common("outputs", summaries, config.get("outputs"))
     _common("channels", summaries, [channel.name.lower() for channel in channels])
@@ -96,6 +104,47 @@ def build(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPackage:
         calibration=config.get("calibration"),
         triage=config.get("triage"),
         fingerprint={**config.get("fingerprint", {}), "training": training},
+    )
+
+
+def build_refining(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPackage:
+    """A package that refines, of one run of `train refine` whose gate has been measured.
+
+    UnusableInput (one line) where the run or its gate is not finished.
+    """
+    if len(config["members"]) != 1:
+        raise UnusableInput("members: a package that refines has exactly one.")
+    name = config["members"][0]
+    summary = _summary(runs / name)
+    gate = runs / name / "gate.json"
+    if not gate.is_file():
+        raise UnusableInput(f"{gate}: is missing; run train refine with --gate on real cases first.")
+    judged = json.loads(gate.read_text(encoding="utf-8"))
+    trained = summary["config"]
+    member = TrainedMember(
+        name=name,
+        network=trained["network"],
+        spacing_mm=(1.0, 1.0, 1.0),  # any: the cube about a click is as large as the click's influence asks
+        state=torch.load(runs / name / "weights.pt", map_location="cpu", weights_only=True),
+        seed=trained["seed"],
+    )
+    reached = {key: summary[key] for key in ("steps", "device", "loss")}
+    training = {"config": without_places(trained), **reached}
+    return write_package(
+        out,
+        id=config["id"],
+        version=str(config["version"]),
+        title=config["title"],
+        licence=config["licence"],
+        licence_text=config.get("licence_text", ""),
+        kind=REFINES,
+        members=[member],
+        channels=[Channel(channel) for channel in CHANNELS],
+        outputs=["residual"],
+        card=config["card"],
+        preprocessing={"side": trained["side"], "context": trained["context"]},
+        calibration={"gate": {start: judged[start] for start in STARTS if start in judged}},
+        fingerprint={**config.get("fingerprint", {}), "training": {name: training}},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..progress import Progress
@@ -20,8 +21,11 @@ _POLL_S = 0.1  # how soon a cancel is noticed while another thread still loads t
 class Networks:
     """Builds the ensemble at most once per choice; usable from several threads."""
 
-    def __init__(self, factory: EnsembleFactory, adapting: Adapting) -> None:
+    def __init__(
+        self, factory: EnsembleFactory, adapting: Adapting, warm_refiner: Callable[[], None]
+    ) -> None:
         self._factory = factory
+        self._warm_refiner = warm_refiner
         self._adapting = adapting
         self._lock = threading.Lock()
         self._ensemble: EnsembleLike | None = None
@@ -72,6 +76,10 @@ class Networks:
         return self._ensemble
 
     def _warm_up(self) -> None:
+        try:
+            self._warm_refiner()  # first: who starts from nothing clicks before anything is segmented
+        except Exception as error:
+            _LOG.info("The network that refines could not be warmed up: %s", error)
         try:
             with self._lock:
                 ensemble = self._build()

@@ -81,6 +81,7 @@ def start_session(
     image: Image, journal: Path, proposal: Proposal, source: Mapping[str, Any]
 ) -> ReviewSession:
     from ..review import ReviewSession
+    from ..review.shipped import default_refiner
 
     return ReviewSession.start(
         image,
@@ -88,6 +89,7 @@ def start_session(
         probability=proposal.probability,
         threshold=proposal.threshold,
         source=dict(source),
+        refiner=default_refiner(),
     )
 
 
@@ -95,9 +97,21 @@ def resume_session(image: Image, journal: Path) -> tuple[ReviewSession, Mapping[
     """The session, and the `source` that it was started with."""
     from ..review import ReviewSession
     from ..review.journal import read_journal
+    from ..review.shipped import recorded_refiner
 
-    session = ReviewSession.resume(image, journal)
-    return session, read_journal(journal)[0].data["source"]
+    records = read_journal(journal)
+    described = records[0].data.get("refiner", {}) if records else {}
+    session = ReviewSession.resume(image, journal, recorded_refiner(described))
+    return session, records[0].data["source"]
+
+
+def warm_refiner() -> None:
+    """Make the network that refines ready, so that the first click does not wait for it."""
+    from ..review.shipped import shipped_network
+
+    network = shipped_network()
+    if network is not None:
+        network.warm_up()
 
 
 def write_rtstruct(
@@ -122,6 +136,7 @@ class Rooms:
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble
     adapting: Adapting = adapting
+    warm_refiner: Callable[[], None] = warm_refiner
     assess: Callable[[Prediction, Image, Progress], Assessment] = assess
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session

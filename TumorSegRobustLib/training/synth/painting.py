@@ -103,12 +103,14 @@ def _levels(lesion: Lesion, contrast: Contrast, draw: Draw) -> tuple[float, floa
         faint = 0.6 if lesion.kind == "infiltrating" else 0.35
         oedema = bright * (draw.uniform(1.1, 1.35) if draw.chance(faint) else draw.uniform(1.2, 2.3))
         core = oedema + draw.normal(0, 0.12 * bright)
-        if lesion.kind == "infiltrating" and draw.chance(0.25):
+        if lesion.kind == "infiltrating" and draw.chance(0.1):
             # a tumour well seen, in a halo of infiltrated white matter a little brighter than the rest; not
-            # less, or the network learns to draw halos that no reader sees
-            oedema, core = bright * draw.uniform(1.12, 1.28), bright * draw.uniform(1.25, 1.8)
+            # less and not often, or the network learns to draw halos that no reader sees about every tumour
+            oedema, core = bright * draw.uniform(1.2, 1.35), bright * draw.uniform(1.35, 1.9)
         if lesion.kind in ("ring", "nodule", "dural") and draw.chance(0.6):
             core = bright * draw.uniform(0.85, 1.4)  # solid tumour is often as bright as brain
+        if oedema < 1.2 * bright < core - 0.1 * bright:  # the same about any brighter core
+            oedema = bright * draw.uniform(1.2, 1.35)
         clear = draw.chance(0.75 if lesion.kind == "cyst" else 0.6)
         necrosis = max(0.0, fluid + draw.normal(0, 0.06)) if clear else oedema + draw.normal(0, 0.25 * bright)
         if lesion.mottled:

@@ -1,0 +1,81 @@
+"""A trained network on top of the geodesic operator: it corrects what the operator proposes, near the click.
+
+The network answers with a residual on the log-odds. It starts from zero (its last layer is zero before
+training), is faded out towards the border of the region of influence, and never speaks outside it; the
+clicked voxels themselves are kept by the session, as with any refiner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from TumorSegRobustLib.review.click import box_shape
+from TumorSegRobustLib.review.geodesic import GeodesicRefiner, Proposal
+from TumorSegRobustLib.review.neighbourhood import straight_distance
+from TumorSegRobustLib.review.network_input import SCALE, gate_of, network_input
+from TumorSegRobustLib.review.refiner import Refinement, Situation
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""(1, 8, side, side, side) -> (1, 1, side, side, side): the residual, in log-odds / `SCALE`."""
+
+WIDEN_FIRST = 1.6
+"""How much farther than the geodesic operator the network may go at a click that begins a lesion."""
+
+STARTS = ("networks", "nothing")
+"""Where a contour may have begun: from the first-stage networks (or any other proposal), or from nothing."""
+
+
+@dataclass(frozen=True)
+class NetworkRefiner:
+    """See the module. `described`: what the journal says of the network (id, version, sha256). `where`: the
+    starts from which it is used; from the others the geodesic operator answers alone.
+    """
+
+    run: Run
+    described: dict[str, Any] = field(default_factory=dict)
+    floor: GeodesicRefiner = field(default_factory=GeodesicRefiner)
+    where: tuple[str, ...] = STARTS
+    side: int = 48
+    context: float = 1.25
+
+    name = "network"
+
+    @property
+    def version(self) -> str:
+        return f"1+{self.floor.version}"
+
+    def parameters(self) -> dict[str, Any]:
+        return {
+            "network": self.described,
+            "where": list(self.where),
+            "side": self.side,
+            "context": self.context,
+            "floor": self.floor.parameters(),
+        }
+
+    def refine(self, situation: Situation) -> Refinement:
+        """See `Refiner.refine`."""
+        proposal = self.floor.propose(situation, WIDEN_FIRST)
+        start = STARTS[1] if situation.prior is None else STARTS[0]
+        if proposal.influence_mm <= 0 or start not in self.where:
+            return Refinement(proposal.region, proposal.log_odds)
+        given = network_input(situation, proposal, self.side, self.context)
+        residual = given.crop.restore(self.run(given.channels[None])[0, 0], proposal.region)
+        return Refinement(proposal.region, corrected(situation, proposal, residual))
+
+
+def corrected(
+    situation: Situation, proposal: Proposal, residual: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The proposal's log-odds plus what the network says (of the region's shape), as far as the gate lets it
+    through.
+    """
+    k, j, i = (v - s.start for v, s in zip(situation.click.voxel, proposal.region, strict=True))
+    spacing_mm = situation.image.geometry.spacing_mm[::-1]
+    distance = straight_distance(box_shape(proposal.region), (float(k), float(j), float(i)), spacing_mm)
+    return proposal.log_odds + SCALE * gate_of(distance, proposal.influence_mm) * residual

@@ -1,0 +1,153 @@
+"""The gate: is the refining network better than the geodesic operator alone, on real cases?
+
+A network is used only where it won. "Won" is judged for each start (from the first-stage networks, from
+nothing), over all cases: at 1, 3, 5 and 10 clicks, exact and jittered, the mean Dice is at least that of the
+operator, it is higher at one of them at least, and no larger share of the steps loses.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.evaluation import Curve, simulate
+from TumorSegRobustLib.evaluation.manifest import ManifestCase, read_manifest
+from TumorSegRobustLib.image import Image, read_image, read_mask, read_series
+from TumorSegRobustLib.inference import Ensemble
+from TumorSegRobustLib.models import find_package
+from TumorSegRobustLib.progress import Progress
+from TumorSegRobustLib.review import GeodesicRefiner, Refiner, ReviewSession
+from TumorSegRobustLib.review.network_refiner import STARTS
+
+SHOWN = (1, 3, 5, 10)
+JITTERS_MM = (0.0, 3.0)
+LOST = 0.002
+"""A larger share of lost steps than the operator's by at most this is chance: a step or two of a thousand."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One review played through. refiner: "floor" or "network"; jitter_mm: 0 or 3."""
+
+    case: str
+    site: str
+    start: str
+    refiner: str
+    jitter_mm: float
+    curve: Curve
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "case": self.case,
+            "site": self.site,
+            "start": self.start,
+            "refiner": self.refiner,
+            "jitter_mm": self.jitter_mm,
+            "dice": list(self.curve.dice),
+            "nsd": list(self.curve.nsd),
+            "lost_steps": self.curve.lost_steps,
+            "honoured": self.curve.honoured,
+        }
+
+
+def main(
+    network: Refiner,
+    manifest: Path,
+    out: Path,
+    *,
+    package: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Compare, write `gate.json` (verdict, means, every curve) into `out`, and return it without the curves.
+
+    manifest: cases as for `evaluate`; its column `start` says "networks", "nothing" or "both" (default: both
+    where the first channel suits the first-stage `package`, else nothing).
+    """
+    cases = [case for case in read_manifest(manifest) if case.reference is not None]
+    ensemble = Ensemble(find_package(package))
+    reads = compare(cases, {"floor": GeodesicRefiner(), "network": network}, ensemble, progress or Progress())
+    document = verdict(reads)
+    out.mkdir(parents=True, exist_ok=True)
+    curves = [read.to_json() for read in reads]
+    (out / "gate.json").write_text(json.dumps({**document, "curves": curves}, indent=1), encoding="utf-8")
+    return document
+
+
+def compare(
+    cases: Sequence[ManifestCase], refiners: Mapping[str, Refiner], ensemble: Ensemble, progress: Progress
+) -> list[Read]:
+    """Every case read from each of its starts, with each refiner, by an exact and by a trembling hand."""
+    reads: list[Read] = []
+    for number, case in enumerate(cases):
+        progress.report(number / len(cases), f"Case {number + 1} of {len(cases)}: {case.case}")
+        name, path = next(iter(case.channels.items()))
+        image = read_series(path)[0] if path.is_dir() else read_image(path)
+        assert case.reference is not None
+        truth = read_mask(case.reference, image.geometry)
+        for start in _starts(case, name, ensemble):
+            probability = ensemble.predict(image).probability if start == "networks" else None
+            for kind, refiner in refiners.items():
+                for jitter in JITTERS_MM:
+                    curve = _read(image, truth, probability, refiner, jitter)
+                    reads.append(Read(case.case, case.site, start, kind, jitter, curve))
+    return reads
+
+
+def verdict(reads: Sequence[Read]) -> dict[str, Any]:
+    """Per start: did the network win, and the means that say so; {"networks": {...}, "nothing": {...}}."""
+    document: dict[str, Any] = {}
+    for start in STARTS:
+        mine = [read for read in reads if read.start == start]
+        if not mine:
+            continue
+        means = {
+            kind: {
+                f"{jitter:g} mm": _means([r for r in mine if r.refiner == kind and r.jitter_mm == jitter])
+                for jitter in JITTERS_MM
+            }
+            for kind in ("floor", "network")
+        }
+        pairs = [(means["floor"][hand], means["network"][hand]) for hand in means["floor"]]
+        no_worse = all(b["dice"][n] >= a["dice"][n] for a, b in pairs for n in a["dice"])
+        better = any(b["dice"][n] > a["dice"][n] for a, b in pairs for n in a["dice"])
+        loses = any(b["lost_steps"] > a["lost_steps"] + LOST for a, b in pairs)
+        cases = len({read.case for read in mine})
+        document[start] = {"won": no_worse and better and not loses, "cases": cases, **means}
+    return document
+
+
+def _means(reads: Sequence[Read]) -> dict[str, Any]:
+    dice = np.array([read.curve.dice for read in reads])
+    return {
+        "dice": {str(n): round(float(dice[:, n].mean()), 4) for n in SHOWN if n < dice.shape[1]},
+        "lost_steps": round(float(np.mean([read.curve.lost_steps for read in reads])), 4),
+        "honoured": round(float(np.mean([read.curve.honoured for read in reads])), 4),
+    }
+
+
+def _starts(case: ManifestCase, channel: str, ensemble: Ensemble) -> tuple[str, ...]:
+    known = channel in {one.name for one in ensemble.package.channels}
+    wanted = case.strata.get("start") or ("both" if known else "nothing")
+    if wanted not in (*STARTS, "both"):
+        raise UnusableInput(f"{case.case}: start is {wanted!r}; write {', '.join(STARTS)} or both.")
+    return STARTS if wanted == "both" else (wanted,)
+
+
+def _read(
+    image: Image, truth: Image, probability: NDArray | None, refiner: Refiner, jitter_mm: float
+) -> Curve:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def begin() -> ReviewSession:
+            journal = Path(folder) / "journal.jsonl"
+            return ReviewSession.start(image, journal, probability=probability, refiner=refiner)
+
+        return simulate(image, truth, begin, clicks=max(SHOWN), jitter_mm=jitter_mm)
