@@ -254,12 +254,14 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/messages.py
   TumorSegRobustLib/workflow/networks.py
   TumorSegRobustLib/workflow/overlay.py
+  TumorSegRobustLib/workflow/pointing.py
   TumorSegRobustLib/workflow/proposal.py
   TumorSegRobustLib/workflow/results.py
   TumorSegRobustLib/workflow/reviewing.py
   TumorSegRobustLib/workflow/rooms.py
   TumorSegRobustLib/workflow/running.py
   TumorSegRobustLib/workflow/saving.py
+  TumorSegRobustLib/workflow/segment_files.py
   TumorSegRobustLib/workflow/signal.py
   TumorSegRobustLib/workflow/state.py
   TumorSegRobustLib/workflow/steps.py
@@ -338,4 +340,5 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/pretrain-loho.yaml
   TumorSegRobustLib/training/configs/pretrain.yaml
   TumorSegRobustLib/training/configs/pseudo.yaml
+  TumorSegRobustLib/training/configs/refine-any-a.yaml
   )

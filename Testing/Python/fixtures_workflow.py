@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from TumorSegRobustLib.image import DicomSeries, Geometry, Image
 from TumorSegRobustLib.inference import Prediction
 from TumorSegRobustLib.progress import Progress
 from TumorSegRobustLib.workflow import Rooms, State, Workflow
+from TumorSegRobustLib.workflow.rooms import Structure
 
 GEOMETRY = Geometry((20, 24, 28), (2.0, 2.0, 2.0), (-30.0, -20.0, 10.0))
 TUMOUR_KJI, OTHER_KJI, AIR_KJI = (10, 12, 8), (10, 12, 20), (1, 1, 1)
@@ -134,8 +135,8 @@ def a_desk(folder: Path, gated: bool = False, level: str = "review", **options: 
     networks = Networks(gated)
     written: list[tuple[Any, ...]] = []
 
-    def write(mask: Image, series: Any, out: Path, *rest: str) -> list[str]:
-        written.append((mask, series, *rest))
+    def write(structures: Sequence[Structure], series: Any, out: Path, about: str) -> list[str]:
+        written.extend((s.mask, series, s.name, s.algorithm, about) for s in structures)
         out.write_bytes(b"DICM")
         return []
 

@@ -4,7 +4,7 @@ from .journals import Unfinished, default_work_folder
 from .proposal import Proposal
 from .rooms import EnsembleFactory, EnsembleLike, Rooms
 from .signal import Signal
-from .state import COMMANDS, TOOLS, Phase, State, Tool
+from .state import COMMANDS, TOOLS, Phase, SegmentState, State, Tool
 from .worker import Dispatch, run_now
 from .workflow import Workflow
 
@@ -17,6 +17,7 @@ __all__ = [
     "Phase",
     "Proposal",
     "Rooms",
+    "SegmentState",
     "Signal",
     "State",
     "Tool",

@@ -34,7 +34,7 @@ def describe(
         accepted=look is not None and bool(look.accepted_by),
         can_undo=look is not None and (look.can_undo or edits > 0),
         can_redo=look is not None and look.can_redo,
-        volume_ml=look.volume_ml if look else 0.0,
+        volume_ml=sum(segment.volume_ml for segment in look.segments) if look else 0.0,
         resumable=bool(unfinished),
     )
     why_not = situation.why_not()
@@ -54,7 +54,9 @@ def describe(
         "predicted_dice": quality.get("predicted_dice"),
         "interval": (interval[0], interval[1]) if interval else None,
         "volume_ml": look.volume_ml if look else None,
-        "clicks": look.clicks if look else (),
+        "segments": look.segments if look else (),
+        "clicks": tuple(look.clicks.values()) if look else (),
+        "click_numbers": tuple(look.clicks) if look else (),
         "accepted_by": look.accepted_by if look else "",
         "notices": (*(case.notices if case else ()), *result.get("notices", ())),
     }

@@ -13,8 +13,8 @@ from ..errors import UnusableInput
 
 APPLICATION = "TumorSegRobust"
 _LOG = logging.getLogger(__name__)
-# event -> how many corrections it adds to those in force
-_STEPS = {"click": 1, "painted": 1, "redo": 1, "undo": -1, "accept": 0}
+# event -> how many corrections it adds to those in force; all others of `STEPS` add one
+_OTHERWISE = {"redo": 1, "undo": -1, "accept": 0}
 
 
 def default_work_folder() -> Path:
@@ -57,7 +57,9 @@ def unfinished_reviews(work_folder: Path, digest: str) -> tuple[Unfinished, ...]
     A journal that cannot be read is left out: `tumorsegrobust journal verify` says what is wrong with it.
     """
     from ..review.journal import read_journal
+    from ..review.step_events import STEPS
 
+    counts = dict.fromkeys(STEPS, 1) | _OTHERWISE
     found = []
     for path in (work_folder / "journals").glob(f"{digest}-*.jsonl"):
         try:
@@ -65,8 +67,8 @@ def unfinished_reviews(work_folder: Path, digest: str) -> tuple[Unfinished, ...]
         except UnusableInput as error:
             _LOG.warning("%s", error)
             continue
-        steps = [record.event for record in records if record.event in _STEPS]
-        edits = sum(_STEPS[event] for event in steps)
+        steps = [record.event for record in records if record.event in counts]
+        edits = sum(counts[event] for event in steps)
         if edits > 0 and steps[-1] != "accept":
             found.append(Unfinished(path, datetime.fromisoformat(records[0].time), edits))
     return tuple(sorted(found, key=lambda review: review.started, reverse=True))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .case import Case
     from .journals import Unfinished
     from .proposal import Proposal
+    from .state import SegmentState
 
 
 def opened(case: Case, unfinished: Sequence[Unfinished]) -> str:
@@ -48,13 +49,30 @@ def proposed(result: Mapping[str, Any]) -> str:
     return f"{contour} Please check it: {reason}."
 
 
-def clicked(include: bool, honoured: bool, changed_ml: float, volume_ml: float) -> str:
+def clicked(include: bool, honoured: bool, changed_ml: float, contour: str) -> str:
+    """`contour`: a sentence about the contour now, see `contour_of`."""
     word = "Included" if include else "Excluded"
     if not honoured:
         return "This click had no effect: the contour stayed as it was."
     if changed_ml <= 0:
-        return f"{word}: the contour was so already. Tumour of {volume_ml:.1f} ml."
-    return f"{word}: {changed_ml:.1f} ml changed. Tumour of {volume_ml:.1f} ml."
+        return f"{word}: the contour was so already. {contour}"
+    return f"{word}: {changed_ml:.1f} ml changed. {contour}"
+
+
+def contour_of(segments: Sequence[SegmentState]) -> str:
+    """The active segment in a sentence; its name is told where there are several."""
+    active = next(segment for segment in segments if segment.active)
+    return f"{active.name if len(segments) > 1 else 'Tumour'} of {active.volume_ml:.1f} ml."
+
+
+def painted(asked_ml: float, changed_ml: float, contour: str) -> str:
+    """After painting: `asked_ml` were drawn otherwise than before, `changed_ml` of it became so."""
+    if asked_ml <= 0:
+        return "The painted contour is the same as before."
+    if changed_ml < asked_ml:
+        kept = f"{asked_ml - changed_ml:.1f} ml stayed with locked segments: unlock them to paint there."
+        return f"Painted, but {kept} {contour}" if changed_ml > 0 else f"Nothing was painted: {kept}"
+    return f"Painted. {contour}"
 
 
 def of_error(error: BaseException, doing: str) -> str:

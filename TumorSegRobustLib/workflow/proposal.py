@@ -25,6 +25,7 @@ class Proposal:
     """result: its result.json. probability: (k, j, i) float32, tumour where >= threshold; None for nothing.
 
     core: bool (k, j, i), the tumour core; None where nobody could tell it.
+    further: (name, colour, mask) of the segments beside the first one.
     maps: kind of uncertainty -> float array (k, j, i), "entropy" always among them.
     """
 
@@ -34,6 +35,7 @@ class Proposal:
     probability: NDArray | None = None
     threshold: float = 0.5
     core: NDArray | None = None
+    further: tuple[tuple[str, tuple[int, int, int], NDArray], ...] = ()
     prediction: Prediction | None = None
     assessment: Assessment | None = None
 
@@ -58,8 +60,8 @@ class Proposal:
             prediction.probability,
             prediction.threshold,
             prediction.core_mask,
-            prediction,
-            assessment,
+            prediction=prediction,
+            assessment=assessment,
         )
 
     @classmethod

@@ -69,15 +69,20 @@ def of_nothing() -> dict[str, Any]:
 
 
 def corrected(
-    result: Mapping[str, Any], mask: NDArray, geometry: Geometry, core: NDArray | None = None
+    result: Mapping[str, Any],
+    mask: NDArray,
+    geometry: Geometry,
+    core: NDArray | None = None,
+    segments: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The proposal's document with volume and lesions of the contour as it is now (after clicks); `core` is
-    the networks' tumour core inside it.
+    the networks' tumour core inside it; `segments` tells of all contours (see `segment_files.told`).
     """
     now = {
         "volume_ml": volume_ml(mask, geometry),
         "tumour_core": core_of(core, geometry),
         "lesions": lesions_of(mask, geometry),
+        "segments": segments,
     }
     return _plain({**result, **now})
 
@@ -88,9 +93,14 @@ def core_of(core: NDArray | None, geometry: Geometry) -> dict[str, float] | None
 
 
 def of_review(
-    clicks: Sequence[Mapping[str, Any]], session: ReviewSession, geometry: Geometry, started_from: str
+    clicks: Sequence[Mapping[str, Any]],
+    session: ReviewSession,
+    geometry: Geometry,
+    started_from: str,
+    segments: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """refine.json; each click: position_lps_mm, include, honoured, changed_ml, seconds.
+    """refine.json; each click: position_lps_mm, include, honoured, changed_ml, seconds; and its segment,
+    where there are several.
 
     journal_head: hash of the journal's last line; with it, even a journal cut off at its end is found out.
     """
@@ -99,6 +109,7 @@ def of_review(
         {
             "clicks": clicks,
             "volume_ml": volume_ml(session.mask, geometry),
+            "segments": segments,
             "started_from": started_from,
             "accepted": asdict(accepted) if accepted else None,
             "journal": "journal.jsonl",

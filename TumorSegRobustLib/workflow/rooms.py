@@ -114,13 +114,32 @@ def warm_refiner() -> None:
         network.warm_up()
 
 
+@dataclass(frozen=True)
+class Structure:
+    """One contour for treatment planning. mask: on the scan's grid. colour: red, green, blue, 0..255.
+
+    algorithm: how it came about, in DICOM's words.
+    """
+
+    mask: Image
+    name: str
+    colour: tuple[int, int, int]
+    algorithm: str
+
+
 def write_rtstruct(
-    mask: Image, series: DicomSeries, out: Path, name: str, algorithm: str, description: str
+    structures: Sequence[Structure], series: DicomSeries, out: Path, description: str
 ) -> Sequence[str]:
     """What the user should know of the written file."""
-    from ..export import write_rtstruct as of_export
+    from ..export import Roi, write_rtstruct_rois
 
-    return of_export(mask, series, out, name=name, algorithm=algorithm, description=description).notices
+    rois = [Roi(s.mask, s.name, s.colour, kind_of(s.name), s.algorithm) for s in structures]
+    return write_rtstruct_rois(rois, series, out, description=description).notices
+
+
+def kind_of(name: str) -> str:
+    """DICOM's RT ROI Interpreted Type of a structure named as in AAPM TG-263."""
+    return next((kind for kind in ("CTV", "PTV") if name.upper().startswith(kind)), "GTV")
 
 
 def sample_folder() -> Path:
@@ -140,5 +159,5 @@ class Rooms:
     assess: Callable[[Prediction, Image, Progress], Assessment] = assess
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
-    write_rtstruct: Callable[[Image, DicomSeries, Path, str, str, str], Sequence[str]] = write_rtstruct
+    write_rtstruct: Callable[[Sequence[Structure], DicomSeries, Path, str], Sequence[str]] = write_rtstruct
     sample_folder: Callable[[], Path] = sample_folder

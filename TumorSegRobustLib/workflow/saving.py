@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnusableInput
+from .segment_files import FIRST_FILE, PATTERN
 
 if TYPE_CHECKING:
     from ..image import Image
 
-SEGMENTATION, PROBABILITY, UNCERTAINTY = "segmentation.nii.gz", "probability.nii.gz", "uncertainty.nii.gz"
+SEGMENTATION, PROBABILITY, UNCERTAINTY = FIRST_FILE, "probability.nii.gz", "uncertainty.nii.gz"
 CORE = "tumour_core.nii.gz"
 RESULT, REFINE, JOURNAL = "result.json", "refine.json", "journal.jsonl"
+_PATTERNS = ("*.prior", PATTERN)
 _OURS = (REFINE, JOURNAL, SEGMENTATION, PROBABILITY, UNCERTAINTY, CORE)
 
 
@@ -31,7 +33,7 @@ class Bundle:
     """What is to be saved. mask bool, probability and uncertainty float (k, j, i) on the image's grid.
 
     refine and copy_journal(folder, name) are None where there was no review; core (bool) where the networks
-    could not tell the tumour core.
+    could not tell the tumour core. further: name of the file -> mask (bool) of every segment but the first.
     """
 
     image: Image
@@ -42,6 +44,7 @@ class Bundle:
     refine: Mapping[str, Any] | None = None
     copy_journal: Callable[[Path, str], Any] | None = None
     core: NDArray | None = None
+    further: Mapping[str, NDArray] = field(default_factory=dict)
 
 
 def save_bundle(bundle: Bundle, folder: Path, report: Callable[[float], None]) -> Path:
@@ -59,6 +62,7 @@ def save_bundle(bundle: Bundle, folder: Path, report: Callable[[float], None]) -
     }
     if bundle.core is not None:
         volumes[CORE] = bundle.core.astype(bool)
+    volumes |= {name: mask.astype(bool) for name, mask in bundle.further.items()}
     with staging(folder) as stage:
         for done, (name, voxels) in enumerate(volumes.items()):
             report(done / len(volumes))
@@ -105,7 +109,8 @@ def _move(stage: Path, folder: Path) -> None:
     if not folder.exists():
         os.replace(stage, folder)
         return
-    for name in (RESULT, *_OURS, *(old.name for old in folder.glob("*.prior"))):
+    old = (file.name for pattern in _PATTERNS for file in folder.glob(pattern))
+    for name in (RESULT, *_OURS, *old):
         if name == RESULT or not (stage / name).exists():
             (folder / name).unlink(missing_ok=True)
     for file in sorted(stage.iterdir(), key=lambda file: file.name == RESULT):

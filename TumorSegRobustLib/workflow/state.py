@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..review import Click
 
 Phase = Literal["empty", "ready", "running", "review", "accepted"]
-Tool = Literal["none", "include", "exclude"]
+Tool = Literal["none", "include", "exclude", "paint", "erase"]
 
 COMMANDS = (
     "open",
@@ -28,7 +28,22 @@ COMMANDS = (
     "save",
 )
 _OF_A_CONTOUR = ("click", "paint", "undo", "redo", "accept", "export", "save")
-TOOLS: tuple[Tool, ...] = ("none", "include", "exclude")
+TOOLS: tuple[Tool, ...] = ("none", "include", "exclude", "paint", "erase")
+
+
+@dataclass(frozen=True)
+class SegmentState:
+    """One segment as a panel lists it. colour: red, green, blue, 0..255. active: it receives the clicks.
+
+    locked: no click, painting or prediction of another segment takes a voxel of it.
+    """
+
+    id: int
+    name: str
+    colour: tuple[int, int, int]
+    volume_ml: float
+    locked: bool = True
+    active: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,8 +56,11 @@ class State:
     can: commands that may be pressed now; why_not: one line for each command that may not.
     triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
     predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal.
-    volume_ml: volume of the contour now, None before there is one.
-    clicks: the clicks in force, in order of time.
+    segments: those of the review, the first one first; one of them is active.
+    volume_ml: volume of the active segment now, None before there is one.
+    clicks: the clicks in force in the active segment, in order of time; click_numbers: their numbers, for
+    `Workflow.remove_click`.
+    brush_mm: radius of the tools "paint" and "erase".
     error: one line when the last command could not be done, else "".
     """
 
@@ -61,7 +79,10 @@ class State:
     predicted_dice: float | None = None
     interval: tuple[float, float] | None = None
     volume_ml: float | None = None
+    segments: tuple[SegmentState, ...] = ()
     clicks: tuple[Click, ...] = ()
+    click_numbers: tuple[int, ...] = ()
+    brush_mm: float = 5.0
     accepted_by: str = ""
     notices: tuple[str, ...] = ()
     error: str = ""
@@ -78,7 +99,7 @@ class Situation:
     accepted: bool = False
     can_undo: bool = False
     can_redo: bool = False
-    volume_ml: float = 0.0
+    volume_ml: float = 0.0  # of all segments together
     resumable: bool = False
 
     @property

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UnusableInput
 from ..progress import Progress
-from . import results, saving
+from . import results, saving, segment_files
 from .case import Case
 from .journals import new_journal
 from .networks import Networks
 from .proposal import Proposal
-from .reviewing import Review
-from .rooms import Rooms
+from .reviewing import FIRST, Review
+from .rooms import Rooms, Structure
 
 if TYPE_CHECKING:
     from ..image import DicomSeries, Image
+
+_RED = (255, 0, 0)
 
 
 def open_scan(rooms: Rooms, path: Path, channel: str, case: Case | None, progress: Progress) -> Case:
@@ -59,6 +61,8 @@ def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
     source = {"started_from": proposal.started_from, "image": case.image.name, "result": proposal.result}
     journal = new_journal(folder, case.digest)
     session = rooms.start_session(case.image, journal, proposal, source)
+    for name, colour, mask in proposal.further:
+        session.paint(mask, session.add_segment(name, colour))
     return Review(case.image, session, proposal)
 
 
@@ -74,15 +78,14 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
     volumes = {}
     told = [saving.CORE] if (folder / saving.CORE).exists() else []
     for name in (saving.PROBABILITY, saving.UNCERTAINTY, *told):
-        volume = _read_volume(folder / name)
-        if not volume.geometry.matches(image.geometry):
-            raise UnusableInput(
-                f"{folder / name} lies on another grid than the scan: open the scan it is of."
-            )
-        volumes[name] = volume.voxels
+        volumes[name] = _read_on(image, folder / name).voxels
     maps = {"entropy": volumes[saving.UNCERTAINTY]}
     core = volumes[saving.CORE] > 0 if saving.CORE in volumes else None
-    return Proposal(document, maps, "results", volumes[saving.PROBABILITY], core=core)
+    further = tuple(
+        (name, colour, _read_on(image, file).voxels > 0)
+        for name, colour, file in segment_files.further_files(document, folder)
+    )
+    return Proposal(document, maps, "results", volumes[saving.PROBABILITY], core=core, further=further)
 
 
 def save(
@@ -94,8 +97,10 @@ def save(
     touched = review.touched
     document = review.proposal.result
     core = review.proposal.core_within(mask)
+    segments = segment_files.saved_segments(review.session)
     if touched:
-        document = results.corrected(document, mask, geometry, core)
+        told = segment_files.told(segments, geometry)
+        document = results.corrected(document, mask, geometry, core, told)
     bundle = saving.Bundle(
         case.image,
         mask,
@@ -105,6 +110,7 @@ def save(
         review.document() if touched else None,
         review.session.copy_to if touched else None,
         core,
+        {segment.file: segment.mask for segment in segments[1:]},
     )
     saved = saving.save_bundle(bundle, folder, lambda fraction: progress.report(fraction, "Saving."))
     written = saved / saving.SEGMENTATION
@@ -118,10 +124,32 @@ def export_rtstruct(
     """Write RTSTRUCT to `path`, or into a new file in the folder `path`; returns what to tell of it."""
     assert case.series is not None
     out = path / f"RTSTRUCT_{case.digest}_{datetime.now():%Y%m%d_%H%M%S}.dcm" if path.is_dir() else path
-    mask = case.image.with_voxels(review.session.mask)
-    notices = rooms.write_rtstruct(mask, case.series, out, name, review.algorithm, review.provenance)
+    structures = _structures(case, review, name)
+    notices = rooms.write_rtstruct(structures, case.series, out, review.provenance)
     review.session.exported(out, "rtstruct", known_as(out))
     return " ".join([f"Written: {out}", *notices])
+
+
+def _structures(case: Case, review: Review, name: str) -> list[Structure]:
+    """The segments that hold anything; the first one is called `name`, and red as in planning systems."""
+    session = review.session
+    return [
+        Structure(
+            case.image.with_voxels(session.mask_of(segment.id)),
+            name if segment.id == FIRST else segment.name,
+            _RED if segment.id == FIRST else segment.colour,
+            review.algorithm_of(segment.id),
+        )
+        for segment in session.segments
+        if session.mask_of(segment.id).any()
+    ]
+
+
+def _read_on(image: Image, path: Path) -> Image:
+    volume = _read_volume(path)
+    if not volume.geometry.matches(image.geometry):
+        raise UnusableInput(f"{path} lies on another grid than the scan: open the scan it is of.")
+    return volume
 
 
 def _read_volume(path: Path) -> Image:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import UnusableInput
 from ..progress import Progress
 from . import steps
 from .case import Case
@@ -13,6 +14,7 @@ from .desk import Desk
 from .doing import Doing
 from .journals import Unfinished, default_work_folder
 from .networks import Networks
+from .pointing import next_name, place_in, stroke_in, usable_radius
 from .proposal import Proposal
 from .reviewing import Review
 from .rooms import EnsembleFactory, Rooms
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 
 _PATIENCE_S = 20.0
+T = TypeVar("T")
 
 
 class Workflow:
@@ -42,8 +45,8 @@ class Workflow:
     `Cancelled`, or the unexpected exception, after showing it in `state` too.
 
     Signals: `changed(State)`, `image_changed(Image)`, `assessment_changed(Assessment | None)`, and
-    `contour_changed(mask, box)`: mask bool (k, j, i), read-only, None while a new scan has no contour;
-    nothing outside `box` changed (None: anything may have).
+    `contour_changed(mask, box)`: the active segment, bool (k, j, i), read-only, None while a new scan has no
+    contour; in no segment (`masks`) anything changed outside `box` (None: anything may have).
     """
 
     def __init__(
@@ -62,7 +65,9 @@ class Workflow:
         self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
         self._rooms = rooms or Rooms()
         self._known_as = known_as
-        self._networks = Networks(ensemble_factory or self._rooms.make_ensemble, self._rooms.adapting)
+        self._networks = Networks(
+            ensemble_factory or self._rooms.make_ensemble, self._rooms.adapting, self._rooms.warm_refiner
+        )
         self._desk = Desk(lambda: (self._runner.running, self._runner.edits))
         self._runner = Runner(dispatch, background, self._desk.update)
         self.changed, self.contour_changed = self._desk.changed, self._desk.contour_changed
@@ -116,8 +121,13 @@ class Workflow:
 
     @property
     def mask(self) -> NDArray | None:
-        """The contour as shown: bool (k, j, i), read-only."""
+        """The active segment as shown: bool (k, j, i), read-only."""
         return self._desk.look.mask if self._desk.look else None
+
+    @property
+    def masks(self) -> Mapping[int, NDArray]:
+        """Every segment as shown, by its id: bool (k, j, i), read-only, a new array when it changes."""
+        return self._desk.look.masks if self._desk.look else {}
 
     def overlay(
         self, kind: str = "entropy", percentile: tuple[float, float] = (50, 99)
@@ -165,7 +175,7 @@ class Workflow:
         self._networks.adapt = wanted
 
     def set_tool(self, tool: Tool) -> None:
-        """What a click in the scan means from now on: "none", "include" or "exclude"."""
+        """What a click in the scan means from now on: "none", "include", "exclude", "paint" or "erase"."""
         if tool not in TOOLS:
             self._runner.refuse(f"There is no tool called {tool}: choose {', '.join(TOOLS)}.")
             return
@@ -232,25 +242,90 @@ class Workflow:
 
     def click(self, position_mm: Sequence[float], include: bool | None = None) -> None:
         """`position_mm`: LPS. Without `include` the tool in hand decides. Clicks are done in order."""
-        image = self.image
-        if not self._do.allowed("click") or image is None:
+        if not self._do.allowed("click"):
             return
-        if include is None and self.state.tool == "none":
+        tool = self.state.tool
+        if include is None and tool in ("paint", "erase"):
+            self.stroke([position_mm])
+            return
+        if include is None and tool == "none":
             self._runner.refuse("Choose Include or Exclude first, then click.")
             return
         from ..review import Click
 
-        x, y, z = (float(v) for v in position_mm)
-        if not image.geometry.contains((x, y, z)):
-            self._runner.refuse("That point lies outside the scan: click inside it.")
-            return
-        click = Click((x, y, z), self.state.tool == "include" if include is None else bool(include))
-        self._do.edit("click", "The click.", lambda review: review.click(click))
+        include = tool == "include" if include is None else bool(include)
+        position = self._checked(lambda: place_in(self.image, position_mm))
+        if position is not None:
+            click = Click(position, include)
+            self._do.edit("click", "The click.", lambda review: review.click(click))
 
-    def paint(self, mask: NDArray) -> None:
-        """Take a contour edited by hand: bool (k, j, i), the whole volume."""
+    def remove_click(self, number: int) -> None:
+        """Delete one click (`number`: one of `state.click_numbers`), as if it had never been made."""
+        self._do.edit("click", "Deleting the click.", lambda review: review.remove_click(number))
+
+    def move_click(self, number: int, position_mm: Sequence[float]) -> None:
+        """Put one click elsewhere (LPS mm)."""
+        if self._do.allowed("click"):
+            position = self._checked(lambda: place_in(self.image, position_mm))
+            if position is not None:
+                self._do.edit("click", "Moving the click.", lambda r: r.move_click(number, position))
+
+    def paint(self, mask: NDArray, segment: int | None = None) -> None:
+        """Take a whole contour edited by hand, bool (k, j, i): of the active segment, or of another."""
         painted = mask.astype(bool)  # a copy, since the host may go on painting
-        self._do.edit("paint", "Painting.", lambda review: review.paint(painted))
+        self._do.edit("paint", "Painting.", lambda review: review.paint(painted, segment))
+
+    def brush(
+        self, position_mm: Sequence[float], radius_mm: float | None = None, add: bool | None = None
+    ) -> None:
+        """A dab of the round brush: see `stroke`."""
+        self.stroke([position_mm], radius_mm, add)
+
+    def stroke(
+        self, along_mm: Sequence[Sequence[float]], radius_mm: float | None = None, add: bool | None = None
+    ) -> None:
+        """Paint (`add`) or erase with a round brush along positions (LPS); one step for undo. Without
+        `radius_mm` and `add` the brush and the tool in hand decide.
+        """
+        if not self._do.allowed("paint"):
+            return
+        along = self._checked(lambda: stroke_in(self.image, along_mm))
+        radius = self.state.brush_mm if radius_mm is None else float(radius_mm)
+        adds = self.state.tool != "erase" if add is None else bool(add)
+        if along is not None:
+            self._do.edit("paint", "Painting.", lambda review: review.stroke(along, radius, adds))
+
+    def set_brush(self, radius_mm: float) -> None:
+        """Radius of the tools "paint" and "erase"."""
+        radius = self._checked(lambda: usable_radius(radius_mm))
+        if radius is not None:
+            self._desk.update(brush_mm=radius, error="")
+
+    def refuse(self, why: str) -> None:
+        """The host cannot take what was asked for: one line is shown, nothing else changes."""
+        self._runner.refuse(why)
+
+    # Segments: ids as in `state.segments`. The active one receives clicks and painting; the others are locked
+
+    def add_segment(self, name: str = "") -> None:
+        """One more segment, which begins from nothing and becomes the active one."""
+        called = name.strip() or next_name([segment.name for segment in self.state.segments])
+        self._do.edit("paint", "Adding a segment.", lambda review: review.add_segment(called))
+
+    def choose_segment(self, segment: int) -> None:
+        """Let clicks and painting be about this segment from now on."""
+        self._do.edit("paint", "Choosing the segment.", lambda review: review.choose_segment(segment))
+
+    def rename_segment(self, segment: int, name: str) -> None:
+        self._do.edit("paint", "Renaming.", lambda review: review.rename_segment(segment, name))
+
+    def lock_segment(self, segment: int, locked: bool) -> None:
+        """Whether clicks, painting and predictions of the others leave its voxels alone; at first they do."""
+        self._do.edit("paint", "Locking.", lambda review: review.lock_segment(segment, locked))
+
+    def remove_segment(self, segment: int) -> None:
+        """Take a segment out, not the first one; undo brings it back."""
+        self._do.edit("paint", "Removing the segment.", lambda review: review.remove_segment(segment))
 
     def undo(self) -> None:
         self._do.edit("undo", "Undo.", lambda review: review.undo())
@@ -299,6 +374,14 @@ class Workflow:
         self._networks.wait(_PATIENCE_S)  # a thread still inside torch at exit would abort the program
         if self.session is not None:
             self.session.close()
+
+    def _checked(self, look: Callable[[], T]) -> T | None:
+        """What `look` gives; None, and the reason told, where it refuses."""
+        try:
+            return look()
+        except UnusableInput as why:
+            self._runner.refuse(str(why))
+            return None
 
     def _warm_up(self) -> None:
         if self._runner.background and self._desk.case is not None:
