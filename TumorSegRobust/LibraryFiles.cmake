@@ -154,6 +154,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/hierarchy.py
   TumorSegRobustLib/scene/markups.py
   TumorSegRobustLib/scene/overlay.py
+  TumorSegRobustLib/scene/segment_nodes.py
   TumorSegRobustLib/scene/segments.py
   TumorSegRobustLib/scene/space.py
   TumorSegRobustLib/scene/surface.py
@@ -209,6 +210,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/refine/clicking.py
   TumorSegRobustLib/training/refine/config.py
   TumorSegRobustLib/training/refine/degrade.py
+  TumorSegRobustLib/training/refine/drawing.py
   TumorSegRobustLib/training/refine/gate.py
   TumorSegRobustLib/training/refine/scenes.py
   TumorSegRobustLib/training/refine/training.py

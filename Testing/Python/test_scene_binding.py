@@ -13,7 +13,14 @@ import vtk
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image
-from TumorSegRobustLib.scene import SceneBinding, image_to_volume, segment_to_mask, volume_to_image, window_of
+from TumorSegRobustLib.scene import (
+    SceneBinding,
+    image_to_volume,
+    mask_to_segment,
+    segment_to_mask,
+    volume_to_image,
+    window_of,
+)
 from TumorSegRobustLib.workflow import Workflow
 
 
@@ -178,3 +185,133 @@ def test_a_closed_binding_follows_no_more(workflow: Workflow, binding: SceneBind
     binding.close()
     workflow.click(head.SATELLITE_MM, True)
     assert np.array_equal(segment_to_mask(binding.segmentation, binding.segment_id, head.GEOMETRY), before)
+
+
+# ------------------------------------------------ several segments
+
+
+def shown(binding: SceneBinding, segment: int) -> np.ndarray:
+    """A review's segment as it is in the scene."""
+    return segment_to_mask(binding.segmentation, binding.segments.ids[segment], head.GEOMETRY)
+
+
+@pytest.fixture
+def two(workflow: Workflow, binding: SceneBinding) -> SceneBinding:
+    """The proposal, and the satellite as a second segment."""
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    workflow.add_segment("GTVn")
+    workflow.click(head.SATELLITE_MM, True)
+    return binding
+
+
+def test_every_segment_of_the_review_is_one_of_the_node(two: SceneBinding, workflow: Workflow) -> None:
+    segmentation = two.segmentation.GetSegmentation()
+    names = [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
+    assert names == ["GTVp", "GTVn"]
+    for segment in workflow.state.segments:
+        assert np.array_equal(shown(two, segment.id), workflow.masks[segment.id])
+        colour = segmentation.GetSegment(two.segments.ids[segment.id]).GetColor()
+        assert np.round(np.multiply(colour, 255)).tolist() == list(segment.colour)
+
+
+def test_the_node_follows_names_removal_and_undo(two: SceneBinding, workflow: Workflow) -> None:
+    segmentation = two.segmentation.GetSegmentation()
+    workflow.rename_segment(2, "GTVn_L")
+    assert segmentation.GetSegment(two.segments.ids[2]).GetName() == "GTVn_L"
+    before = workflow.masks[2]
+    workflow.remove_segment(2)
+    assert segmentation.GetNumberOfSegments() == 1
+    workflow.undo()
+    assert np.array_equal(shown(two, 2), before)
+
+
+def test_the_outline_of_the_active_segment_is_the_strong_one(two: SceneBinding, workflow: Workflow) -> None:
+    display = two.segmentation.GetDisplayNode()
+    ids = two.segments.ids
+    assert display.GetSegmentOpacity2DOutline(ids[2]) == 1.0
+    assert display.GetSegmentOpacity2DOutline(ids[1]) < 1.0
+    workflow.choose_segment(1)
+    assert display.GetSegmentOpacity2DOutline(ids[1]) == 1.0
+    assert two.segment_id == ids[1]
+
+
+def test_marks_and_middle_are_those_of_the_active_segment(two: SceneBinding, workflow: Workflow) -> None:
+    assert two.heart_of_tumour() == pytest.approx(head.SATELLITE_MM, abs=4.0)
+    workflow.choose_segment(1)
+    assert two.heart_of_tumour() == pytest.approx(head.TUMOUR_MM, abs=3.0)
+    assert all(not node.GetNumberOfControlPoints() for node in two._markers.values())
+
+
+def test_every_segment_has_a_surface_of_its_colour(
+    scene: slicer.vtkMRMLScene, two: SceneBinding, workflow: Workflow
+) -> None:
+    two.show_surface()
+    assert {id_: s.GetPolyData().GetNumberOfPoints() > 0 for id_, s in two.segments.surfaces.items()} == {
+        1: True,
+        2: True,
+    }
+    workflow.remove_segment(2)
+    two.show_surface()
+    assert count(scene, "Model") == 1
+
+
+# ------------------------------------------------ painted by the host
+
+
+def paint_in_host(binding: SceneBinding, masks: dict[int, np.ndarray]) -> None:
+    """What Slicer's segment editor does at the end of a stroke."""
+    for segment, mask in masks.items():
+        mask_to_segment(binding.segmentation, binding.segments.ids[segment], mask, head.GEOMETRY)
+
+
+def test_what_the_host_paints_is_a_step_of_the_review(two: SceneBinding, workflow: Workflow) -> None:
+    before = workflow.masks[2]
+    drawn = before | (head.distance_from((-60.0, 0.0, 0.0)) < 8)
+    paint_in_host(two, {2: drawn})
+    assert np.array_equal(workflow.masks[2], drawn)
+    workflow.click((-36.0, 20.0, 12.0), True)
+    assert workflow.masks[2][drawn & ~before].all(), "painting survives a click"
+    workflow.undo()
+    workflow.undo()
+    assert np.array_equal(workflow.masks[2], before)
+    assert np.array_equal(shown(two, 2), before)
+
+
+def test_what_the_host_paints_over_a_locked_segment_goes_back(two: SceneBinding, workflow: Workflow) -> None:
+    first, second = workflow.masks[1], workflow.masks[2]
+    paint_in_host(two, {2: second | first})
+    assert np.array_equal(workflow.masks[1], first)
+    assert np.array_equal(workflow.masks[2], second)
+    assert np.array_equal(shown(two, 2), second)
+
+
+def test_erasing_in_the_host_is_painting_too(two: SceneBinding, workflow: Workflow) -> None:
+    before = workflow.masks[1]
+    left = before & (head.distance_from(head.TUMOUR_MM) > 9)
+    paint_in_host(two, {1: left})
+    assert np.array_equal(workflow.masks[1], left)
+    workflow.undo()
+    assert np.array_equal(shown(two, 1), before)
+
+
+def test_a_brush_of_the_host_that_erases_a_neighbour_does_not_get_past_its_lock(
+    two: SceneBinding, workflow: Workflow
+) -> None:
+    first, second = workflow.masks[1], workflow.masks[2]
+    stolen = first & (head.distance_from(head.TUMOUR_MM) < 9)
+    nodes, geometry = two.segments, head.GEOMETRY
+    with nodes._write():  # both segments change before anybody is told
+        paint_in_host(two, {1: first & ~stolen, 2: second | stolen})
+    assert set(nodes.painted(workflow.masks, geometry)) == {2}
+    two._on_painted()
+    assert np.array_equal(workflow.masks[1], first)
+    assert np.array_equal(shown(two, 1), first)
+    assert np.array_equal(shown(two, 2), second)
+
+
+def test_after_the_end_nobody_listens_to_the_host(two: SceneBinding, workflow: Workflow) -> None:
+    before = workflow.masks[2]
+    two.close()
+    paint_in_host(two, {2: before | (head.distance_from((-60.0, 0.0, 0.0)) < 8)})
+    assert workflow.masks[2] is before

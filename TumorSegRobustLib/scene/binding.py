@@ -13,8 +13,8 @@ from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
-from TumorSegRobustLib.scene.segments import Box, create_segmentation, mask_to_segment
-from TumorSegRobustLib.scene.surface import create_surface, update_surface
+from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
+from TumorSegRobustLib.scene.segments import Box
 from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices
 from TumorSegRobustLib.scene.volumes import image_to_volume, set_window, usual_window, volume_to_image
 
@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
 
 class SceneBinding:
-    """One scan, its contour, its clicks and its uncertainty, as nodes of `scene` that follow `workflow`.
+    """One scan, its segments, the clicks and the uncertainty, as nodes of `scene` that follow `workflow`.
 
-    volume, segmentation, overlay and surface are None until there is something to show. Everything runs in
-    the thread that the workflow dispatches to, which must be the thread of the scene.
+    volume, segmentation, overlay and surface are None until there is something to show. What a host paints
+    into the segmentation is given to the workflow. Everything runs in the thread that the workflow dispatches
+    to, which must be the thread of the scene.
     """
 
     def __init__(self, scene: vtkMRMLScene, workflow: Workflow) -> None:
         self._scene = scene
         self._workflow = workflow
         self.volume: vtkMRMLScalarVolumeNode | None = None
-        self.segmentation: vtkMRMLSegmentationNode | None = None
-        self.segment_id = ""
+        self.segments: SegmentNodes | None = None
         self.overlay: vtkMRMLScalarVolumeNode | None = None
-        self.surface: Any = None
         self._overlay_shown = False
         self._overlay_opacity = 0.6
         self._overlay_kind = "entropy"
@@ -44,7 +43,7 @@ class SceneBinding:
         self._markers: dict[bool, Any] = {}
         self._shown_clicks: tuple[Any, ...] = ()
         self._image: Image | None = None
-        self._mask: NDArray[np.bool_] | None = None
+        self._described: list[tuple[int, str, bool]] = []
         self._adopted: tuple[vtkMRMLScalarVolumeNode, Image] | None = None
         self._own_volume = True
         self._disconnect: list[Callable[[], None]] = [
@@ -55,6 +54,21 @@ class SceneBinding:
         ]
         if workflow.image is not None:
             self._on_image()
+
+    @property
+    def segmentation(self) -> vtkMRMLSegmentationNode | None:
+        return self.segments.node if self.segments else None
+
+    @property
+    def segment_id(self) -> str:
+        """The active segment in the segmentation node, "" where there is none."""
+        active = next((s.id for s in self._workflow.state.segments if s.active), 0)
+        return self.segments.ids.get(active, "") if self.segments else ""
+
+    @property
+    def surface(self) -> Any:
+        """The first segment's model for the 3D view."""
+        return next(iter(self.segments.surfaces.values()), None) if self.segments else None
 
     def open_volume(self, node: vtkMRMLScalarVolumeNode, series: Any = None) -> None:
         """Open a volume of the scene: the workflow gets its voxels, the node itself is shown.
@@ -91,18 +105,16 @@ class SceneBinding:
         self._layers()
 
     def show_surface(self) -> None:
-        """Bring the 3D surface up to date; call when the user pauses, not at every click (scene.surface)."""
-        if self._mask is None or self._workflow.image is None:
-            return
-        if self.surface is None:
-            self.surface = create_surface(self._scene)
-        update_surface(self.surface, self._mask, self._workflow.image.geometry)
+        """Bring the 3D surfaces up to date; call when the user pauses, not at every click (scene.surface)."""
+        workflow = self._workflow
+        if self.segments is not None and workflow.image is not None:
+            self.segments.show_surfaces(workflow.state.segments, workflow.masks, workflow.image.geometry)
 
     def heart_of_tumour(self) -> tuple[float, float, float] | None:
-        """LPS mm of the middle of the tumour (see `heart_of`); None when there is none."""
-        if self._mask is None or self._workflow.image is None:
+        """LPS mm of the middle of the active segment (see `heart_of`); None when it is empty."""
+        if self._workflow.mask is None or self._workflow.image is None:
             return None
-        return heart_of(self._mask, self._workflow.image.geometry)
+        return heart_of(self._workflow.mask, self._workflow.image.geometry)
 
     def jump_to_tumour(self) -> bool:
         """Move the slice views to the middle of the tumour; False when there is none."""
@@ -116,6 +128,8 @@ class SceneBinding:
         for disconnect in self._disconnect:
             disconnect()
         self._disconnect.clear()
+        if self.segments is not None:
+            self.segments.close()
 
     def _on_image(self, *_: object) -> None:
         image = self._workflow.image
@@ -142,17 +156,43 @@ class SceneBinding:
         if mask is None or image is None:
             self._remove_contour()
             return
-        if self.segmentation is None:
-            self.segmentation, self.segment_id = create_segmentation(self._scene, self.volume)
-            file_under_patient(self._scene, [self.segmentation])
-        self._mask = mask
-        mask_to_segment(self.segmentation, self.segment_id, mask, image.geometry)
+        if self.segments is None:
+            first = self._workflow.state.segments[0]
+            self.segments = SegmentNodes(self._scene, self.volume, first, self._on_painted)
+            file_under_patient(self._scene, [self.segments.node])
+        self._follow_segments()
         self._follow_overlay(box)
+
+    def _follow_segments(self) -> None:
+        workflow = self._workflow
+        if self.segments is not None and workflow.image is not None:
+            self.segments.show(workflow.state.segments, workflow.masks, workflow.image.geometry)
+
+    def _on_painted(self) -> None:
+        """Somebody painted into the node: the journal learns of it, or the node becomes as it was."""
+        workflow = self._workflow
+        if self.segments is None or workflow.image is None:
+            return
+        painted = self.segments.painted(workflow.masks, workflow.image.geometry)
+        refused = workflow.state.why_not.get("paint")
+        try:
+            if refused is not None and painted:
+                workflow.refuse(refused)
+                painted.clear()
+            for segment, mask in painted.items():
+                workflow.paint(mask, segment)
+        finally:
+            if not painted:
+                self._follow_segments()
 
     def _on_assessment(self, *_: object) -> None:
         self._follow_overlay(None)
 
     def _on_state(self, state: State) -> None:
+        described = [(s.id, s.name, s.active) for s in state.segments]
+        if described and described != self._described:
+            self._follow_segments()
+        self._described = described
         if state.clicks == self._shown_clicks:
             return
         self._shown_clicks = state.clicks
@@ -192,9 +232,7 @@ class SceneBinding:
             self._scene.RemoveNode(overlay)
 
     def _remove_contour(self) -> None:
-        self._mask = None
         self._drop_overlay()
-        for node in (self.segmentation, self.surface):
-            if node is not None:
-                self._scene.RemoveNode(node)
-        self.segmentation, self.segment_id, self.surface = None, "", None
+        if self.segments is not None:
+            self.segments.remove()
+        self.segments = None
