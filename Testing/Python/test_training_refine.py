@@ -18,11 +18,13 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.evaluation import Curve
 from TumorSegRobustLib.image import Geometry
 from TumorSegRobustLib.models import REFINES, build_network, find_package, list_packages
+from TumorSegRobustLib.review import ClickResult
 from TumorSegRobustLib.review.network_input import CHANNELS
 from TumorSegRobustLib.review.shipped import RefiningNetwork
 from TumorSegRobustLib.training.refine import RefineConfig, read_refine_config, train
 from TumorSegRobustLib.training.refine.clicking import draw_click
 from TumorSegRobustLib.training.refine.degrade import degraded
+from TumorSegRobustLib.training.refine.drawing import as_drawn, signed_mm
 from TumorSegRobustLib.training.refine.gate import Read, verdict
 from TumorSegRobustLib.training.refine.scenes import SceneGenerator, StartedScene
 from TumorSegRobustLib.training.refine.training import loss_of, predictor, start_at_zero
@@ -103,6 +105,17 @@ def test_a_degraded_truth_is_a_probability_that_is_wrong_in_places() -> None:
     assert degraded(np.zeros_like(lesion), image, Draw(0)).max() < 0.5
 
 
+def test_a_reader_draws_near_the_border_and_never_nothing() -> None:
+    lesion = ball((20, 40, 40), (3.0, 1.0, 1.0), (10, 20, 20), 12.0)
+    geometry = Geometry((20, 40, 40), (1.0, 1.0, 3.0))
+    far = np.abs(signed_mm(lesion, (3.0, 1.0, 1.0))) > 7.0
+    drawn = [as_drawn(lesion, geometry, Draw(seed)) for seed in range(8)]
+    assert all(np.array_equal(one[far], lesion[far]) for one in drawn)
+    assert len({int(one.sum()) for one in drawn}) == 8
+    speck = ball((20, 40, 40), (3.0, 1.0, 1.0), (10, 20, 20), 1.0)
+    assert all(as_drawn(speck, geometry, Draw(seed)).any() for seed in range(8))
+
+
 def test_a_click_corrects_an_error_and_a_missed_one_keeps_its_label() -> None:
     truth = ball((20, 20, 20), (1, 1, 1), (10, 10, 10), 5)
     mask = ball((20, 20, 20), (1, 1, 1), (10, 10, 4), 3) & ~truth
@@ -163,7 +176,9 @@ def test_settings_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
 def reads(refiner: str, dice: float, lost: int = 0, start: str = "nothing") -> list[Read]:
     """Ten clicks at an even Dice, of which the last `lost` lose."""
     values = [dice] * (11 - lost) + [dice - 0.01 * (n + 1) for n in range(lost)]
-    curve = Curve(tuple(values), (0.0,) * 11, (0.0,) * 11, (), (None,) * 10, 1.0, 0.0, 0)  # type: ignore[arg-type]
+    somewhere = (slice(0, 1), slice(0, 1), slice(0, 1))
+    made = (ClickResult(True, 0.1, somewhere, 0.1, somewhere),) * 10
+    curve = Curve(tuple(values), (0.0,) * 11, (0.0,) * 11, (), made, 1.0, 0.0, 0)
     return [Read("case", "site", start, refiner, jitter, curve) for jitter in (0.0, 3.0)]
 
 

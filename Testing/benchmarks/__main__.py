@@ -19,6 +19,7 @@ RUNS: tuple[tuple[str, ...], ...] = (
     ("clicks", "head", "empty"),
     ("clicks", "head", "networks"),
     ("clicks", "ct", "empty"),
+    ("heavy",),
     ("ensemble", "auto", "auto", "0"),
     ("ensemble", "auto", "auto", "5"),
     ("ensemble", "openvino", "f32", "5", "2"),
@@ -30,7 +31,8 @@ RUNS: tuple[tuple[str, ...], ...] = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m Testing.benchmarks", description=__doc__)
-    parser.add_argument("--only", default="", help="comma-separated: clicks, ensemble, rtstruct, app_start")
+    names = ", ".join(dict.fromkeys(run[0] for run in RUNS))
+    parser.add_argument("--only", default="", help=f"comma-separated: {names}")
     parser.add_argument("--json", type=Path, help="also write every figure to this file")
     parser.add_argument("--dry", action="store_true", help="print the table instead of writing it to docs/")
     options = parser.parse_args()

@@ -68,6 +68,11 @@ def _clicks(figures: Figures) -> list[str]:
     ]
 
 
+def _heavy(figures: Figures) -> list[str]:
+    what = f"a residual U-Net of {figures['parameters_m']:.0f} M parameters at {figures['side']}^3, one pass"
+    return [_row(what, f"{figures['pass_s']:.1f} s; {figures['peak_memory_mb'] / 1000:.1f} GB")]
+
+
 def _ensemble(figures: Figures) -> list[str]:
     members = figures["members"]
     what = f"{members} members, 240x240x155, {figures['backend']} {figures['precision']}"
@@ -97,6 +102,7 @@ def _app_start(figures: Figures) -> list[str]:
 
 _ROWS: dict[str, Any] = {
     "clicks": _clicks,
+    "heavy": _heavy,
     "ensemble": _ensemble,
     "rtstruct": _rtstruct,
     "app_start": _app_start,
@@ -104,7 +110,28 @@ _ROWS: dict[str, Any] = {
 
 
 def _ratios(results: dict[str, Figures]) -> list[str]:
-    """What stays true on a faster or a busier machine: ways of running five members against each other."""
+    """What stays true on a faster or a busier machine: one way of computing against another."""
+    return [*_clicks_against_heavy(results), *_members_against_each_other(results)]
+
+
+def _clicks_against_heavy(results: dict[str, Figures]) -> list[str]:
+    heavy = next((figures for name, figures in results.items() if name.startswith("heavy")), None)
+    clicks = [figures for name, figures in results.items() if name.startswith("clicks")]
+    if heavy is None or not clicks:
+        return []
+    told = []
+    for figures in clicks:
+        start = "nothing" if figures["start"] == "empty" else "the networks"
+        p95, median = (heavy["pass_s"] / figures["click_s"][name] for name in ("p95", "p50"))
+        told.append(f"{figures['volume']} from {start} {p95:.0f} ({median:.0f}) times")
+    return [
+        "One pass of a network of nnInteractive's size, against the 95th percentile (the median) of a click: "
+        f"{'; '.join(told)}.",
+        "",
+    ]
+
+
+def _members_against_each_other(results: dict[str, Figures]) -> list[str]:
     runs = [figures for figures in results.values() if figures.get("members") == 5]
     if len(runs) < 2:
         return []

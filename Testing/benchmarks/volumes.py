@@ -53,20 +53,6 @@ def tumour(geometry: Geometry, centre_mm: tuple[float, float, float], radius_mm:
     return radius < 1 + 0.15 * _texture(geometry.shape, seed=5)
 
 
-def places(mask: NDArray[np.bool_], count: int, seed: int = 0) -> list[tuple[tuple[int, int, int], bool]]:
-    """(voxel, include) of `count` clicks, by turns inside the tumour and just outside it."""
-    from scipy.ndimage import binary_dilation
-
-    generator = np.random.default_rng(seed)
-    inside = np.argwhere(mask)
-    outside = np.argwhere(binary_dilation(mask, iterations=4) & ~binary_dilation(mask, iterations=2))
-    chosen = []
-    for n in range(count):
-        k, j, i = generator.choice(inside if n % 2 == 0 else outside)
-        chosen.append(((int(k), int(j), int(i)), n % 2 == 0))
-    return chosen
-
-
 def write_series(image: Image, folder: Path) -> Path:
     """The image as an axial MR series of one file per slice."""
     from pydicom.dataset import Dataset, FileMetaDataset

@@ -24,7 +24,8 @@ class RefineConfig:
     head_side, head_spacings_mm: voxels and resolutions of the heads. starts: how often a review begins from
     nothing, from a truth made worse, from the first-stage package `package` (heads only; else as degraded).
     clicks: most clicks per scene. jittered: share of clicks that miss, by a normal error of `jitter_mm`.
-    forget: share of clicks at which the probability before is hidden. thick: largest slice distance, in
+    forget: share of clicks at which the probability before is hidden. drawn: how often the truth is that of a
+    reader, not quite the image's border (`drawing`). thick: largest slice distance, in
     voxels of the scene. click_weight, far_weight: extra weight in the loss of the clicks' own voxels, and far
     from the click of what was right before it. pool: examples that wait to be mixed into batches.
     """
@@ -36,7 +37,7 @@ class RefineConfig:
     package: str | None = None
     side: int = 48
     context: float = 1.25
-    heads: float = 0.4
+    heads: float = 0.5
     head_side: int = 64
     head_spacings_mm: tuple[float, ...] = (1.5, 2.0, 2.5)
     bodies: BodyConfig = field(default_factory=BodyConfig)
@@ -47,9 +48,10 @@ class RefineConfig:
     jittered: float = 0.2
     jitter_mm: float = 3.0
     forget: float = 0.2
+    drawn: float = 0.8
     thick: int = 4
     click_weight: float = 3.0
-    far_weight: float = 1.0
+    far_weight: float = 2.0
     pool: int = 32
     initial: str | None = None
     steps: int = 4000

@@ -16,6 +16,7 @@ from ..synth import Draw, HeadGenerator, SynthConfig, load_anatomies
 from ..synth.bodies import BodyGenerator
 from .config import RefineConfig
 from .degrade import degraded
+from .drawing import as_drawn
 
 Predict = Callable[[Image], NDArray]
 """A first-stage prediction: an image -> probability (k, j, i) on its grid."""
@@ -60,8 +61,9 @@ class SceneGenerator:
         else:
             scene = self._bodies.sample(draw.integer(2**31 - 1))
             voxels, truth, spacing = scene.image, scene.truth, scene.spacing_mm
-        image, truth_ = _slices(voxels, truth, spacing, draw, c.thick)
-        return StartedScene(image, truth_, self._start(image, truth_, in_head, draw))
+        image, seen = _slices(voxels, truth, spacing, draw, c.thick)
+        wanted = as_drawn(seen, image.geometry, draw) if draw.chance(c.drawn) else seen
+        return StartedScene(image, wanted, self._start(image, wanted, in_head, draw))
 
     def _start(
         self, image: Image, truth: NDArray[np.bool_], in_head: bool, draw: Draw
