@@ -16,6 +16,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/sections/parts.py
   TumorSegRobustLib/app/sections/scan.py
   TumorSegRobustLib/app/sections/segment.py
+  TumorSegRobustLib/app/sections/segments.py
   TumorSegRobustLib/app/sections/trust.py
   TumorSegRobustLib/app/serving.py
   TumorSegRobustLib/app/viewer.py
@@ -241,6 +242,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py
   TumorSegRobustLib/trust/lesions.py
+  TumorSegRobustLib/trust/live.py
   TumorSegRobustLib/trust/places.py
   TumorSegRobustLib/trust/quality.py
   TumorSegRobustLib/trust/shift.py
@@ -253,6 +255,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/desk.py
   TumorSegRobustLib/workflow/doing.py
   TumorSegRobustLib/workflow/journals.py
+  TumorSegRobustLib/workflow/looking.py
   TumorSegRobustLib/workflow/messages.py
   TumorSegRobustLib/workflow/networks.py
   TumorSegRobustLib/workflow/overlay.py
@@ -343,4 +346,5 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/pretrain.yaml
   TumorSegRobustLib/training/configs/pseudo.yaml
   TumorSegRobustLib/training/configs/refine-any-a.yaml
+  TumorSegRobustLib/training/configs/refine-any.yaml
   )

@@ -180,6 +180,59 @@ def test_from_the_sample_case_to_an_rtstruct(
     assert troubles == []
 
 
+def test_a_second_segment_is_clicked_painted_locked_and_corrected(address: str, page: Page) -> None:
+    page.goto(address)
+    page.wait_for_selector("#welcome-sample, #scan-name")
+    if page.locator("#welcome-sample").is_visible():
+        page.click("#welcome-sample")
+    page.wait_for_selector("#scan-name")
+    page.click("#start-empty")
+    status_becomes(page, "Choose Include and click in the tumour")
+    box = page.locator(AXIAL).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    take_tool(page, "i", "include")
+    page.mouse.click(x - 20, y - 10)
+    page.wait_for_selector("text=1 click")
+    first = millilitres(page)
+
+    # A segment of its own for the second lesion; what is painted is a stroke of the brush, one step.
+    page.click("#segment-add")
+    page.fill("#segment-name", "GTVn")
+    page.press("#segment-name", "Enter")
+    status_becomes(page, "GTVn was added")
+    take_tool(page, "p", "paint")
+    page.mouse.move(x + 60, y + 40)
+    page.mouse.down()
+    page.mouse.move(x + 90, y + 40, steps=4)
+    page.mouse.up()
+    status_becomes(page, r"Painted\. GTVn of ")
+    assert millilitres(page) > 0
+
+    # A click in the first segment is refused, and says how it would be done.
+    take_tool(page, "i", "include")
+    page.mouse.click(x - 20, y - 10)
+    status_becomes(page, "belongs to GTVp, which is locked: choose GTVp")
+    page.locator(".segment-choose >> nth=0").click()
+    volume_becomes(page, lambda ml: ml == first)
+
+    # One click is moved, then deleted, and undo brings it back.
+    page.locator(".click-act >> nth=0").click()
+    page.mouse.click(x - 30, y - 10)
+    status_becomes(page, "The click was moved")
+    page.locator(".click-act >> nth=1").click()
+    status_becomes(page, r"The click was deleted\. GTVp of 0\.0 ml")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    volume_becomes(page, lambda ml: ml == first)
+    page.keyboard.press("Escape")
+
+
+def take_tool(page: Page, key: str, tool: str) -> None:
+    page.keyboard.press(key)
+    page.wait_for_selector(f"#{tool}[aria-pressed=true]")
+
+
 @pytest.mark.parametrize("token", ["", "?token=", "?token=guessed-by-somebody"])
 def test_a_wrong_token_opens_neither_page_nor_websocket(address: str, page: Page, token: str) -> None:
     root = address.split("/index.html")[0]

@@ -390,3 +390,91 @@ def cyan_pixels(view: SliceView) -> int:
 
 def coloured_pixels(pixels: np.ndarray) -> int:
     return int((pixels.max(axis=-1) - pixels.min(axis=-1) > 30).sum())
+
+
+# ------------------------------------------------ segments, the brush, single clicks
+
+
+def test_a_drag_with_the_brush_is_one_stroke(reviewed: Viewer, workflow: Workflow) -> None:
+    reviewed.look_at(head.SATELLITE_MM)
+    view = view_of(reviewed, "Axial")
+    before = workflow.mask
+    workflow.set_tool("paint")
+    workflow.set_brush(6.0)
+    start = pixel_of(view, head.SATELLITE_MM)
+    stop = start[0] + 40, start[1]
+    press(view, start, stop)
+    tool = reviewed.tool_of(view)
+    for pixel in (start, ((start[0] + stop[0]) / 2, start[1]), stop):
+        assert voxel_at(workflow.mask, tool.position_at(*pixel)), "the way is painted, not only its ends"
+    assert workflow.state.clicks == ()
+    assert np.array_equal(segment_of(reviewed), workflow.mask)
+    workflow.set_tool("erase")
+    press(view, stop, start)
+    assert np.array_equal(workflow.mask, before)
+    workflow.undo()
+    workflow.undo()
+    assert "undo" not in workflow.state.can
+
+
+def test_without_a_brush_a_drag_paints_nothing(reviewed: Viewer, workflow: Workflow) -> None:
+    before = workflow.mask
+    for tool in ("include", "none"):
+        workflow.set_tool(tool)
+        press(view_of(reviewed, "Axial"), (200, 150), (230, 150))
+    assert workflow.mask is before
+
+
+def test_a_click_goes_into_the_segment_that_was_chosen(reviewed: Viewer, workflow: Workflow) -> None:
+    before = workflow.mask
+    workflow.add_segment("GTVn")
+    reviewed.look_at(head.SATELLITE_MM)
+    view = view_of(reviewed, "Axial")
+    workflow.set_tool("include")
+    press(view, pixel_of(view, head.SATELLITE_MM))
+    assert voxel_at(segment_of(reviewed), head.SATELLITE_MM)
+    assert np.array_equal(workflow.masks[1], before)
+
+
+def test_a_click_is_moved_by_the_next_click_in_a_slice(reviewed: Viewer, workflow: Workflow) -> None:
+    workflow.click((0.0, 0.0, 12.0), True)
+    reviewed.look_at(head.SATELLITE_MM)
+    view = view_of(reviewed, "Axial")
+    reviewed.move_next(workflow.state.click_numbers[0])
+    press(view, pixel_of(view, head.SATELLITE_MM))
+    (click,) = workflow.state.clicks
+    assert np.abs(np.subtract(click.position_mm, head.SATELLITE_MM)).max() < 3.0
+    assert voxel_at(workflow.mask, head.SATELLITE_MM)
+    assert not voxel_at(workflow.mask, (0.0, 0.0, 12.0))
+    press(view, (200, 150))
+    assert len(workflow.state.clicks) == 1, "once; after it a click looks, as without a tool"
+
+
+def test_taking_a_tool_forgets_that_a_click_was_to_be_moved(reviewed: Viewer, workflow: Workflow) -> None:
+    workflow.click((0.0, 0.0, 12.0), True)
+    reviewed.move_next(workflow.state.click_numbers[0])
+    workflow.set_tool("include")
+    press(view_of(reviewed, "Axial"), (200, 150))
+    assert len(workflow.state.clicks) == 2
+
+
+def test_a_click_in_the_3d_view_is_refused_in_one_line_and_a_drag_is_not(
+    slicer_app: SlicerApp, workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = slicer_app.view_manager.create_view(ViewLayoutDefinition.threed_view())
+    view.interactor().UpdateSize(*SIZE)
+    view.set_scheduled_render(NoScheduleRendering())
+    refused: list[str] = []
+    monkeypatch.setattr(workflow, "refuse", refused.append)
+    viewer = Viewer(slicer_app, workflow)
+    viewer.adopt_views()
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    press(view, (200, 150))
+    workflow.set_tool("include")
+    press(view, (200, 150), (240, 150))
+    assert refused == [], "turning the view is no click, nor is a click without a tool"
+    press(view, (200, 150))
+    assert refused == ["A place in the 3D view has no depth: click in one of the slices."]
+    assert workflow.state.clicks == ()
+    leave(viewer)

@@ -113,7 +113,7 @@ def test_clicks_are_listed_in_patient_directions(workflow: Workflow) -> None:
     assert describe(workflow)["click_count"] == "1 click"
 
 
-@pytest.mark.parametrize("tool", ["none", "include", "exclude"])
+@pytest.mark.parametrize("tool", ["none", "include", "exclude", "paint", "erase"])
 def test_every_tool_has_a_hint(workflow: Workflow, tool: str) -> None:
     workflow.set_tool(tool)
     assert describe(workflow)["tool_hint"].endswith(".")
@@ -189,3 +189,43 @@ def test_a_taken_port_is_told_in_one_line() -> None:
         port = other.getsockname()[1]
         with pytest.raises(UnusableInput, match=f"Port {port} cannot be used .*choose another"):
             serve(port=port, open_browser=False)
+
+
+# ------------------------------------------------ segments
+
+
+def test_segments_are_listed_with_colour_and_volume(workflow: Workflow) -> None:
+    assert describe(workflow)["segments"] == []
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    workflow.add_segment("GTVn")
+    first, second = describe(workflow)["segments"]
+    assert (first["name"], first["locked"]) == ("GTVp", True)
+    assert (first["active"], first["removable"]) == (False, False)
+    assert first["volume"] == f"{workflow.state.segments[0].volume_ml:.1f} ml"
+    assert second == {
+        "id": 2,
+        "name": "GTVn",
+        "colour": "rgb(255, 176, 0)",
+        "volume": "0.0 ml",
+        "locked": True,
+        "active": True,
+        "removable": True,
+    }
+
+
+def test_a_listed_click_says_by_which_number_it_is_deleted(workflow: Workflow) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    workflow.click(head.SATELLITE_MM, True)
+    workflow.click((0.0, 0.0, 0.0), False)
+    first, second = describe(workflow)["clicks"]
+    workflow.remove_click(first["event"])
+    (left,) = describe(workflow)["clicks"]
+    assert (left["number"], left["event"], left["include"]) == (1, second["event"], False)
+
+
+@pytest.mark.parametrize(("tool", "brushing"), [("none", False), ("include", False), ("paint", True)])
+def test_the_radius_is_shown_while_a_brush_is_in_hand(workflow: Workflow, tool: str, brushing: bool) -> None:
+    workflow.set_tool(tool)
+    assert describe(workflow)["brushing"] is brushing

@@ -467,7 +467,7 @@ def test_a_stroke_is_balls_of_millimetres_whatever_the_voxels(tmp_path):
 
 def test_a_stroke_is_one_step_and_stays_off_a_locked_neighbour(two_balls):
     session, left, _ = two_balls
-    along = [at(session.image, (8, 12, i)).position_mm for i in range(28, 8, -2)]
+    along = [at(session.image, (8, 12, i)).position_mm for i in (28, 8)]
     session.stroke(along, 3.0, add=True, segment=GTVN)
     drawn = session.mask_of(GTVN)
     assert drawn[8, 12, 20:29].all()

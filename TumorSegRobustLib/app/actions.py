@@ -29,7 +29,9 @@ class Actions:
         self.keys: dict[str, Callable[[], Any]] = {
             "include": lambda: self.toggle_tool("include"),
             "exclude": lambda: self.toggle_tool("exclude"),
-            "none": lambda: workflow.set_tool("none"),
+            "paint": lambda: self.toggle_tool("paint"),
+            "erase": lambda: self.toggle_tool("erase"),
+            "none": self.put_away,
             "undo": workflow.undo,
             "redo": workflow.redo,
             "overlay": self.toggle_overlay,
@@ -87,6 +89,56 @@ class Actions:
         clicks = self._workflow.state.clicks
         if 1 <= number <= len(clicks):
             self._viewer.look_at(clicks[number - 1].position_mm)
+
+    def remove_click(self, event: int) -> None:
+        self._workflow.remove_click(int(event))
+
+    def move_click(self, event: int) -> None:
+        """The next click in a slice says where this click is to lie; Escape forgets it."""
+        self._viewer.move_next(int(event))
+        self._say("Click in a slice where this click is to lie; Esc leaves it where it is.")
+
+    def put_away(self) -> None:
+        """No tool in hand, and nothing begun."""
+        self._server.state.naming = ""
+        self._viewer.move_next(None)
+        self._workflow.set_tool("none")
+
+    def set_brush(self) -> None:
+        self._workflow.set_brush(float(self._server.state.brush_mm))
+
+    # Segments
+
+    def choose_segment(self, segment: int) -> None:
+        self._workflow.choose_segment(int(segment))
+
+    def toggle_lock(self, segment: int) -> None:
+        state = next((s for s in self._workflow.state.segments if s.id == int(segment)), None)
+        if state is not None:
+            self._workflow.lock_segment(state.id, not state.locked)
+
+    def remove_segment(self, segment: int) -> None:
+        self._workflow.remove_segment(int(segment))
+
+    def begin_naming(self, why: str) -> None:
+        """Show the field for a name, or hide it: "add" a segment, or "rename" the active one."""
+        state, active = self._server.state, self._active_name()
+        state.naming = "" if state.naming == why else why
+        state.segment_name = active if state.naming == "rename" else ""
+
+    def name_segment(self, typed: str) -> None:
+        """What was typed is the name that was asked for."""
+        active = next((s for s in self._workflow.state.segments if s.active), None)
+        if self._server.state.naming == "rename" and active is not None:
+            self._workflow.rename_segment(active.id, typed)
+            if active.name == self._server.state.roi_name and typed.strip():
+                self._server.state.roi_name = typed.strip()
+        else:
+            self._workflow.add_segment(typed)
+        self._server.state.naming = ""
+
+    def _active_name(self) -> str:
+        return next((s.name for s in self._workflow.state.segments if s.active), "")
 
     # Trust
 
@@ -170,9 +222,10 @@ class Actions:
             disconnect()
 
     def _complain(self, text: str) -> None:
-        panel = dict(self._server.state.panel)
-        panel["error"] = text
-        self._server.state.panel = panel
+        self._server.state.panel = {**self._server.state.panel, "error": text}
+
+    def _say(self, text: str) -> None:
+        self._server.state.panel = {**self._server.state.panel, "message": text, "error": ""}
 
 
 def _unquoted(typed: str) -> str:

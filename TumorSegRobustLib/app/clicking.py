@@ -1,10 +1,12 @@
-"""The left mouse button in a slice view: a click of the tool in hand, or a jump of the other views."""
+"""The left mouse button in a view: a click of the tool in hand, a stroke of the brush, or a jump of the other
+views.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from trame_slicer.views import SliceView
+from trame_slicer.views import SliceView, ThreeDView
 
 from TumorSegRobustLib.scene import lps_of
 
@@ -16,24 +18,33 @@ _FIRST = 10.0  # priority: before Slicer's own interactor style, which has 0
 class ClickTool:
     """Watches one slice view: `on_click(position)` with a tool in hand, `on_look(position)` without; LPS mm.
 
+    With a brush in hand (`brushing`) a drag is a stroke: `on_stroke(positions)` when the button goes up.
     With a tool the press does not reach Slicer, so that no drag changes the grey values by accident; wheel,
     middle and right button stay Slicer's. Without one, a still click looks and a drag is Slicer's. With a
     modifier key the button is Slicer's in both cases.
     """
 
     def __init__(
-        self, view: SliceView, on_click: Callable[[Position], None], on_look: Callable[[Position], None]
+        self,
+        view: SliceView,
+        on_click: Callable[[Position], None],
+        on_look: Callable[[Position], None],
+        on_stroke: Callable[[list[Position]], None],
     ) -> None:
         self._view = view
         self._on_click = on_click
         self._on_look = on_look
+        self._on_stroke = on_stroke
         self._pressed: tuple[int, int] | None = None
+        self._drawn: list[Position] = []
         self.active = False
+        self.brushing = False
         self._tags = {
             event: view.interactor().AddObserver(event, handler, _FIRST)
             for event, handler in (
                 ("LeftButtonPressEvent", self._press),
                 ("LeftButtonDoubleClickEvent", self._press),
+                ("MouseMoveEvent", self._move),
                 ("LeftButtonReleaseEvent", self._release),
             )
         }
@@ -53,8 +64,13 @@ class ClickTool:
             self._pressed = None
             return
         self._pressed = self._view.interactor().GetEventPosition()
+        self._drawn = [self.position_at(*self._pressed)]
         if self.active:
             self._keep_from_slicer(event)
+
+    def _move(self, interactor: object, event: str) -> None:
+        if self._pressed is not None and self.active and self.brushing:
+            self._drawn.append(self.position_at(*self._view.interactor().GetEventPosition()))
 
     def _release(self, interactor: object, event: str) -> None:
         pressed, self._pressed = self._pressed, None
@@ -62,6 +78,9 @@ class ClickTool:
             return
         if self.active:
             self._keep_from_slicer(event)
+        if self.active and self.brushing:
+            self._on_stroke(self._drawn)
+            return
         x, y = self._view.interactor().GetEventPosition()
         if max(abs(x - pressed[0]), abs(y - pressed[1])) > _STILL:
             return
@@ -73,3 +92,34 @@ class ClickTool:
 
     def _keep_from_slicer(self, event: str) -> None:
         self._view.interactor().GetCommand(self._tags[event]).AbortFlagOn()
+
+
+class SolidTool:
+    """Watches one 3D view: a still click with a tool in hand is refused, since a picture from outside has no
+    depth; dragging goes on turning the view.
+    """
+
+    def __init__(self, view: ThreeDView, on_refused: Callable[[], None]) -> None:
+        self._view = view
+        self._on_refused = on_refused
+        self._pressed: tuple[int, int] | None = None
+        self.active = False
+        self._tags = [
+            view.interactor().AddObserver("LeftButtonPressEvent", self._press, _FIRST),
+            view.interactor().AddObserver("LeftButtonReleaseEvent", self._release, _FIRST),
+        ]
+
+    def close(self) -> None:
+        for tag in self._tags:
+            self._view.interactor().RemoveObserver(tag)
+
+    def _press(self, *_: object) -> None:
+        self._pressed = self._view.interactor().GetEventPosition()
+
+    def _release(self, *_: object) -> None:
+        pressed, self._pressed = self._pressed, None
+        if pressed is None or not self.active:
+            return
+        x, y = self._view.interactor().GetEventPosition()
+        if max(abs(x - pressed[0]), abs(y - pressed[1])) <= _STILL:
+            self._on_refused()

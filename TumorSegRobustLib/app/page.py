@@ -40,6 +40,8 @@ FAVICON = (
 )
 _KEYS = """I  include tool
 E  exclude tool
+P  paint
+R  erase (rub out)
 Esc  no tool
 Ctrl+Z  undo
 Ctrl+Y or Ctrl+Shift+Z  redo

@@ -82,6 +82,9 @@ class Panel:
                 "window": [0, 1],
                 "window_range": [0, 1],
                 "layout": FOUR_UP,
+                "naming": "",
+                "segment_name": "",
+                "brush_mm": self._workflow.state.brush_mm,
                 "reviewer": "",
                 "comment": "",
                 "roi_name": "GTVp",
@@ -96,6 +99,7 @@ class Panel:
         server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile")(
             lambda **_: actions.show_overlay()
         )
+        server.state.change("brush_mm")(lambda **_: actions.set_brush())
         server.state.change("window")(lambda **_: actions.set_window())
         server.state.change("layout")(self._on_layout)
         self._disconnect = [

@@ -9,13 +9,14 @@ from slicer import vtkMRMLAbstractViewNode, vtkMRMLCrosshairNode, vtkMRMLInterac
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
-from TumorSegRobustLib.app.clicking import ClickTool, Position
+from TumorSegRobustLib.app.clicking import ClickTool, Position, SolidTool
 from TumorSegRobustLib.scene import SceneBinding, jump_to, ras_of, set_window, usual_window, window_of
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State, Workflow
 
 Later = Callable[[float, Callable[[], None]], Any]
+_IN_3D = "A place in the 3D view has no depth: click in one of the slices."
 _PAUSE_S = 0.4  # after the last change, before the 3D surface is built anew
 FOUR_UP, AXIAL_LARGE = "Four-up", "Axial large"
 
@@ -42,6 +43,9 @@ class Viewer:
         self._later = later
         self._pending: Any = None
         self._tools: dict[str, ClickTool] = {}
+        self._solid_tools: dict[str, SolidTool] = {}
+        self._moving: int | None = None
+        self._tool = workflow.state.tool
         self._new_review = False
         self.binding = SceneBinding(app.scene, workflow)
         self._disconnect = [
@@ -59,18 +63,25 @@ class Viewer:
         """Watch the mouse in every slice view that exists now; views made later need another call."""
         for view in self.app.view_manager.get_slice_views():
             if view.get_singleton_tag() not in self._tools:
-                tool = ClickTool(view, self._workflow.click, self.look_at)
-                tool.active = self._workflow.state.tool != "none"
+                tool = ClickTool(view, self._on_click, self.look_at, self._workflow.stroke)
                 self._tools[view.get_singleton_tag()] = tool
         node = vtkMRMLAbstractViewNode
         marker, size = node.OrientationMarkerTypeAxes, node.OrientationMarkerSizeMedium
         for solid in self.app.view_manager.get_threed_views():
             solid.set_orientation_marker(marker, size)
-        self._mouse_mode()
+            if isinstance(solid, ThreeDView) and solid.get_singleton_tag() not in self._solid_tools:
+                refuse = SolidTool(solid, lambda: self._workflow.refuse(_IN_3D))
+                self._solid_tools[solid.get_singleton_tag()] = refuse
+        self._hand()
 
     def tool_of(self, view: SliceView) -> ClickTool:
         """The click tool of an adopted view."""
         return self._tools[view.get_singleton_tag()]
+
+    def move_next(self, number: int | None) -> None:
+        """The next click in a slice says where the click `number` is to lie; None: it is a click as ever."""
+        self._moving = number
+        self._hand()
 
     def look_at(self, position: Position) -> None:
         """Every slice view shows the plane through this place (LPS mm), the crosshair marks it."""
@@ -109,6 +120,8 @@ class Viewer:
             disconnect()
         for tool in self._tools.values():
             tool.close()
+        for solid in self._solid_tools.values():
+            solid.close()
         self.binding.close()
 
     def _on_image(self, *_: object) -> None:
@@ -132,15 +145,33 @@ class Viewer:
             self._pending.cancel()
         self._pending = self._later(_PAUSE_S, self.binding.show_surface)
 
-    def _on_state(self, state: State) -> None:
-        for tool in self._tools.values():
-            tool.active = state.tool != "none"
-        self._mouse_mode()
+    def _on_click(self, position: Position) -> None:
+        moving, self._moving = self._moving, None
+        if moving is None:
+            self._workflow.click(position)
+        else:
+            self._workflow.move_click(moving, position)
+        self._hand()
 
-    def _mouse_mode(self) -> None:
+    def _on_state(self, state: State) -> None:
+        if state.tool != self._tool or self._moving not in state.click_numbers:
+            self._moving = None  # another tool was taken, or the click to be moved is gone
+        self._tool = state.tool
+        self._hand()
+
+    def _hand(self) -> None:
+        """Tell the views what a press of the left button means now."""
+        tool, moving = self._workflow.state.tool, self._moving is not None
+        for watched in self._tools.values():
+            watched.active = tool != "none" or moving
+            watched.brushing = tool in ("paint", "erase") and not moving
+        for solid in self._solid_tools.values():
+            solid.active = tool != "none" or moving
+        self._mouse_mode(idle=tool == "none" and not moving)
+
+    def _mouse_mode(self, idle: bool) -> None:
         # Without a tool a drag changes the grey values, as in every image viewer of a clinic.
         node = self.app.scene.GetNodeByID("vtkMRMLInteractionNodeSingleton")
-        idle = self._workflow.state.tool == "none"
         mode = vtkMRMLInteractionNode.AdjustWindowLevel if idle else vtkMRMLInteractionNode.ViewTransform
         if node is not None and node.GetCurrentInteractionMode() != mode:
             node.SetCurrentInteractionMode(mode)

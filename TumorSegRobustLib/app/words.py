@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from TumorSegRobustLib.models import ModelPackage
     from TumorSegRobustLib.review import Click
     from TumorSegRobustLib.trust import Assessment
-    from TumorSegRobustLib.workflow import State, Workflow
+    from TumorSegRobustLib.workflow import SegmentState, State, Workflow
 
 _TRIAGE = {
     "accept": ("Accept", "Look the contour over, then accept it."),
@@ -24,6 +24,8 @@ _HINT = {
     "none": "Choose a tool, then click in a slice.",
     "include": "Click in the scan where tumour is missing.",
     "exclude": "Click in the scan where there is no tumour.",
+    "paint": "Drag in a slice to paint with a round brush.",
+    "erase": "Drag in a slice to erase with a round brush.",
 }
 
 
@@ -46,7 +48,12 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "trust": _trust(state, workflow.assessment),
         "has_contour": state.volume_ml is not None,
         "volume": "" if state.volume_ml is None else f"{state.volume_ml:.1f} ml",
-        "clicks": [_click(number, click) for number, click in enumerate(state.clicks, start=1)],
+        "brushing": state.tool in ("paint", "erase"),
+        "segments": [_segment(segment) for segment in state.segments],
+        "clicks": [
+            _click(number, *told)
+            for number, told in enumerate(zip(state.click_numbers, state.clicks, strict=True), start=1)
+        ],
         "click_count": f"{len(state.clicks)} click" + ("" if len(state.clicks) == 1 else "s"),
         "accepted_by": state.accepted_by,
         "resumable": [{"text": str(review), "path": str(review.path)} for review in workflow.resumable()],
@@ -101,7 +108,21 @@ def factors_of(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
     return [_sentence(text) for text in texts if not any(text in reason for reason in reasons)]
 
 
-def _click(number: int, click: Click) -> dict[str, Any]:
+def _segment(segment: SegmentState) -> dict[str, Any]:
+    red, green, blue = segment.colour
+    return {
+        "id": segment.id,
+        "name": segment.name,
+        "colour": f"rgb({red}, {green}, {blue})",
+        "volume": f"{segment.volume_ml:.1f} ml",
+        "locked": segment.locked,
+        "active": segment.active,
+        "removable": segment.id != 1,
+    }
+
+
+def _click(number: int, event: int, click: Click) -> dict[str, Any]:
+    """`number`: as listed. `event`: as the journal has it."""
     x, y, z = click.position_mm
     place = " ".join(
         (
@@ -110,7 +131,8 @@ def _click(number: int, click: Click) -> dict[str, Any]:
             f"{'S' if z >= 0 else 'I'}{abs(z):.0f}",
         )
     )
-    return {"number": number, "include": click.include, "place": place, "position": [x, y, z]}
+    told = {"number": number, "event": event, "include": click.include}
+    return {**told, "place": place, "position": [x, y, z]}
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Step 4: include and exclude clicks, undo, redo."""
+"""Step 4: include and exclude clicks, painting, undo, redo, and the segments that they are about."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.sections.parts import icon_button, said, section
+from TumorSegRobustLib.app.sections.segments import brush, segments
 from TumorSegRobustLib.workflow import Workflow
 
 
@@ -21,21 +22,43 @@ def correct(actions: Actions, workflow: Workflow) -> None:
             icon_button(
                 "mdi-redo", "Redo (Ctrl+Y)", "redo", workflow.redo, can="panel.can.redo", why="panel.why.redo"
             )
+        with html.Div(classes="row tools"):
+            _tool(actions, "paint", "Paint", "mdi-brush", "P")
+            _tool(actions, "erase", "Erase", "mdi-eraser", "R")
         with html.Div(classes="row hint"):
             html.Span("{{ panel.tool_hint }}", classes="grow", id="tool-hint")
             html.Span("{{ panel.click_count }}", v_if="panel.clicks.length", id="click-count")
-        with (
-            html.Div(v_if="panel.clicks.length", classes="clicks", id="clicks"),
-            html.Button(
-                v_for="click in panel.clicks.slice().reverse()",
-                key="click.number",
-                type="button",
-                classes=("['click', click.include ? 'click-include' : 'click-exclude']",),
-                title="Look at this place",
-                click=(actions.look_at_click, "[click.number]"),
-            ),
+        brush()
+        _clicks(actions)
+        segments(actions)
+
+
+def _clicks(actions: Actions) -> None:
+    """The clicks of the active segment, the newest first: look there, move, delete."""
+    with (
+        html.Div(v_if="panel.clicks.length", classes="clicks", id="clicks"),
+        html.Span(
+            v_for="click in panel.clicks.slice().reverse()",
+            key="click.event",
+            classes=("['click', click.include ? 'click-include' : 'click-exclude']",),
+        ),
+    ):
+        with html.Button(
+            type="button", title="Look at this place", click=(actions.look_at_click, "[click.number]")
         ):
             html.Span("{{ click.include ? '+' : '−' }} {{ click.place }}")
+        for sign, tip, act in (
+            ("⤢", "Move this click: press here, then click in a slice", actions.move_click),
+            ("×", "Delete this click", actions.remove_click),
+        ):
+            html.Button(
+                sign,
+                type="button",
+                classes="click-act",
+                title=tip,
+                click=(act, "[click.event]"),
+                **said(aria_label=tip.split(":")[0]),
+            )
 
 
 def _tool(actions: Actions, tool: str, text: str, icon: str, key: str) -> None:
@@ -49,7 +72,7 @@ def _tool(actions: Actions, tool: str, text: str, icon: str, key: str) -> None:
             block=True,
             size="small",
             density="comfortable",
-            color=tool,
+            color=tool if tool in ("include", "exclude") else "primary",
             disabled=("!panel.can.click",),
             variant=(f"{chosen} ? 'flat' : 'outlined'",),
             **said(aria_pressed=(chosen,)),

@@ -11,7 +11,8 @@
       return key === "y" ? "redo" : null;
     }
     if (event.altKey) return null;
-    return { i: "include", e: "exclude", u: "overlay", escape: "none" }[key] || null;
+    const names = { i: "include", e: "exclude", p: "paint", r: "erase", u: "overlay", escape: "none" };
+    return names[key] || null;
   };
 
   window.addEventListener("keydown", (event) => {
