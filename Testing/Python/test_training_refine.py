@@ -179,7 +179,9 @@ def reads(refiner: str, dice: float, lost: int = 0, start: str = "nothing") -> l
     somewhere = (slice(0, 1), slice(0, 1), slice(0, 1))
     made = (ClickResult(True, 0.1, somewhere, 0.1, somewhere),) * 10
     curve = Curve(tuple(values), (0.0,) * 11, (0.0,) * 11, (), made, 1.0, 0.0, 0)
-    return [Read("case", "site", start, refiner, jitter, curve) for jitter in (0.0, 3.0)]
+    return [
+        Read("case", "site", start, refiner, replace(curve, reader=name)) for name in ("robot", "jittered")
+    ]
 
 
 def test_the_gate_opens_only_for_a_network_that_is_nowhere_worse_and_loses_no_more() -> None:

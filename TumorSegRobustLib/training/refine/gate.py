@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.evaluation import Curve, simulate
+from TumorSegRobustLib.evaluation import READERS, Curve, Habits, simulate
 from TumorSegRobustLib.evaluation.manifest import ManifestCase, read_manifest
 from TumorSegRobustLib.image import Image, read_image, read_mask, read_series
 from TumorSegRobustLib.inference import Ensemble
@@ -28,20 +28,23 @@ from TumorSegRobustLib.review import GeodesicRefiner, Refiner, ReviewSession
 from TumorSegRobustLib.review.network_refiner import STARTS
 
 SHOWN = (1, 3, 5, 10)
-JITTERS_MM = (0.0, 3.0)
+JUDGES = ("robot", "jittered")
+"""The readers whose clicks decide: an exact one, and one that is 3 mm off."""
 LOST = 0.002
 """A larger share of lost steps than the operator's by at most this is chance: a step or two of a thousand."""
 
 
+_LONG = ("clicks", "changed_ml")
+
+
 @dataclass(frozen=True)
 class Read:
-    """One review played through. refiner: "floor" or "network"; jitter_mm: 0 or 3."""
+    """One review played through. refiner: "floor" or "network"; `curve.reader` says who clicked."""
 
     case: str
     site: str
     start: str
     refiner: str
-    jitter_mm: float
     curve: Curve
 
     def to_json(self) -> dict[str, Any]:
@@ -50,11 +53,7 @@ class Read:
             "site": self.site,
             "start": self.start,
             "refiner": self.refiner,
-            "jitter_mm": self.jitter_mm,
-            "dice": list(self.curve.dice),
-            "nsd": list(self.curve.nsd),
-            "lost_steps": self.curve.lost_steps,
-            "honoured": self.curve.honoured,
+            **{key: value for key, value in self.curve.to_json().items() if key not in _LONG},
         }
 
 
@@ -82,9 +81,13 @@ def main(
 
 
 def compare(
-    cases: Sequence[ManifestCase], refiners: Mapping[str, Refiner], ensemble: Ensemble, progress: Progress
+    cases: Sequence[ManifestCase],
+    refiners: Mapping[str, Refiner],
+    ensemble: Ensemble,
+    progress: Progress,
+    readers: Sequence[Habits] = tuple(READERS[name] for name in JUDGES),
 ) -> list[Read]:
-    """Every case read from each of its starts, with each refiner, by an exact and by a trembling hand."""
+    """Every case read from each of its starts, with each refiner, by each of the readers."""
     reads: list[Read] = []
     for number, case in enumerate(cases):
         progress.report(number / len(cases), f"Case {number + 1} of {len(cases)}: {case.case}")
@@ -95,9 +98,9 @@ def compare(
         for start in _starts(case, name, ensemble):
             probability = ensemble.predict(image).probability if start == "networks" else None
             for kind, refiner in refiners.items():
-                for jitter in JITTERS_MM:
-                    curve = _read(image, truth, probability, refiner, jitter)
-                    reads.append(Read(case.case, case.site, start, kind, jitter, curve))
+                for reader in readers:
+                    curve = _read(image, truth, probability, refiner, reader)
+                    reads.append(Read(case.case, case.site, start, kind, curve))
     return reads
 
 
@@ -110,8 +113,8 @@ def verdict(reads: Sequence[Read]) -> dict[str, Any]:
             continue
         means = {
             kind: {
-                f"{jitter:g} mm": _means([r for r in mine if r.refiner == kind and r.jitter_mm == jitter])
-                for jitter in JITTERS_MM
+                name: _means([r for r in mine if r.refiner == kind and r.curve.reader == name])
+                for name in JUDGES
             }
             for kind in ("floor", "network")
         }
@@ -142,7 +145,7 @@ def _starts(case: ManifestCase, channel: str, ensemble: Ensemble) -> tuple[str, 
 
 
 def _read(
-    image: Image, truth: Image, probability: NDArray | None, refiner: Refiner, jitter_mm: float
+    image: Image, truth: Image, probability: NDArray | None, refiner: Refiner, reader: Habits
 ) -> Curve:
     with tempfile.TemporaryDirectory() as folder:
 
@@ -150,4 +153,4 @@ def _read(
             journal = Path(folder) / "journal.jsonl"
             return ReviewSession.start(image, journal, probability=probability, refiner=refiner)
 
-        return simulate(image, truth, begin, clicks=max(SHOWN), jitter_mm=jitter_mm)
+        return simulate(image, truth, begin, clicks=max(SHOWN), reader=reader)
