@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import fixtures_app as app
 import numpy as np
+import pydicom
 import pytest
 from fixtures_workflow import (
     AIR_KJI,
@@ -21,6 +23,7 @@ from fixtures_workflow import (
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import read_image
+from TumorSegRobustLib.workflow import Workflow
 
 GTVP, GTVN = 1, 2
 
@@ -291,6 +294,24 @@ def test_rtstruct_holds_every_segment_that_holds_anything(tmp_path: Path) -> Non
         ("GTVn", "SEMIAUTOMATIC"),
     ]
     np.testing.assert_array_equal(desk.written[1][0].voxels, desk.workflow.masks[GTVN])
+
+
+def test_a_planning_system_reads_every_segment_by_its_name_and_colour(tmp_path: Path) -> None:
+    workflow = Workflow(work_folder=tmp_path / "work", background=False, rooms=app.toy_rooms())
+    workflow.open(app.write_dicom(app.a_head(), tmp_path / "series"))
+    workflow.segment()
+    workflow.add_segment("PTVn")
+    workflow.brush(app.SATELLITE_MM, 9.0, True)
+    workflow.export_rtstruct(tmp_path / "out.dcm")
+    written = pydicom.dcmread(tmp_path / "out.dcm")
+    assert [roi.ROIName for roi in written.StructureSetROISequence] == ["GTVp", "PTVn"]
+    assert [o.RTROIInterpretedType for o in written.RTROIObservationsSequence] == ["GTV", "PTV"]
+    colours = [list(roi.ROIDisplayColor) for roi in written.ROIContourSequence]
+    assert colours == [[255, 0, 0], list(workflow.state.segments[1].colour)]
+    volumes = [float(roi.ROIVolume) for roi in written.StructureSetROISequence]
+    assert volumes == pytest.approx([s.volume_ml for s in workflow.state.segments], rel=1e-3)
+    assert written.StructureSetROISequence[1].ROIGenerationAlgorithm == "MANUAL"
+    workflow.close()
 
 
 def test_a_segment_can_be_exported_though_the_first_one_is_empty(tmp_path: Path) -> None:

@@ -37,18 +37,27 @@ def verify(file: JournalFile, as_json: Json = False) -> None:
 
 @journal.command(epilog=example("journal replay refined/journal.jsonl --out replayed"))
 def replay(file: JournalFile, out: Out, as_json: Json = False) -> None:
-    """Do everything in the journal again and write the contour that comes out, segmentation.nii.gz."""
+    """Do everything in the journal again and write the contour that comes out, segmentation.nii.gz.
+
+    Further segments become segmentation-<name>.nii.gz.
+    """
 
     def work(job: Job) -> dict[str, Any]:
         from ..image import write_image
-        from ..review import replay_journal
-        from ..workflow import results, saving
+        from ..review import replay_segments
+        from ..workflow import results, segment_files
 
-        with results_folder(out, job) as places:
-            mask = replay_journal(file, None)
+        with results_folder(out, job, (segment_files.PATTERN,)) as places:
+            masks = replay_segments(file, None)
+            files = segment_files.file_names(list(masks))
             job.progress.report(0.8, "Writing the contour.")
-            write_image(mask, places.results / saving.SEGMENTATION)
-        return {"journal": str(file), "volume_ml": results.volume_ml(mask.voxels, mask.geometry)}
+            for mask, name in zip(masks.values(), files, strict=True):
+                write_image(mask, places.results / name)
+        told = [
+            {"name": name, "file": file_name, "volume_ml": results.volume_ml(mask.voxels, mask.geometry)}
+            for (name, mask), file_name in zip(masks.items(), files, strict=True)
+        ]
+        return {"journal": str(file), "volume_ml": told[0]["volume_ml"], "segments": told}
 
     document = run_job("Replaying.", work)
     say(document, as_json, [("tumour", millilitres(document["volume_ml"])), ("written", str(out))])

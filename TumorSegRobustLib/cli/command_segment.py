@@ -45,10 +45,10 @@ def segment(
 
     def work(job: Job) -> dict[str, Any]:
         from ..models import find_package
-        from ..workflow import saving
+        from ..workflow import saving, segment_files
 
         first, channels = read_channels(channel or (), find_package(model), image_is)
-        stale = (saving.REFINE, saving.JOURNAL, saving.CORE, "*.prior")
+        stale = (saving.REFINE, saving.JOURNAL, saving.CORE, "*.prior", segment_files.PATTERN)
         with results_folder(out, job, stale) as places, workflow_for(job, places) as workflow:
             choose(workflow, model, device)
             open_scan(workflow, job, image, channels, first if image_is else "")

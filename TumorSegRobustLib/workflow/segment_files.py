@@ -33,18 +33,24 @@ class SavedSegment:
 
 
 def saved_segments(session: ReviewSession) -> tuple[SavedSegment, ...]:
-    """All segments, the first one first: segmentation.nii.gz, then segmentation-<name>.nii.gz."""
-    files: list[str] = []
-    for segment in session.segments:
-        stem = re.sub(r"[^\w-]+", "_", segment.name).strip("_") or str(segment.id)
-        file = f"segmentation-{stem}.nii.gz" if files else FIRST_FILE
-        if file.casefold() in (other.casefold() for other in files):
-            file = f"segmentation-{stem}-{segment.id}.nii.gz"
-        files.append(file)
+    """All segments, the first one first."""
+    files = file_names([segment.name for segment in session.segments])
     return tuple(
         SavedSegment(segment.name, file, segment.colour, session.mask_of(segment.id))
         for segment, file in zip(session.segments, files, strict=True)
     )
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """For the names of segments: segmentation.nii.gz for the first, then segmentation-<name>.nii.gz."""
+    files: list[str] = []
+    for number, name in enumerate(names, start=1):
+        stem = re.sub(r"[^\w-]+", "_", name).strip("_") or str(number)
+        file = f"segmentation-{stem}.nii.gz" if files else FIRST_FILE
+        if file.casefold() in (other.casefold() for other in files):
+            file = f"segmentation-{stem}-{number}.nii.gz"
+        files.append(file)
+    return files
 
 
 def told(segments: Sequence[SavedSegment], geometry: Geometry) -> list[dict[str, Any]]:
