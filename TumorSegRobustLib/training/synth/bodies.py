@@ -26,7 +26,7 @@ class BodyConfig:
 
     side: int = 72
     spacing_mm: tuple[float, float] = (0.7, 2.6)
-    radius: tuple[float, float] = (3.0, 22.0)
+    radius: tuple[float, float] = (3.5, 25.0)
     kinds: Mapping[str, float] = field(default_factory=lambda: {"mr": 0.5, "ct": 0.27, "pet": 0.23})
     others: float = 0.4
     same: float = 0.5
