@@ -241,8 +241,10 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/adapt.py
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py
+  TumorSegRobustLib/trust/field.py
   TumorSegRobustLib/trust/lesions.py
   TumorSegRobustLib/trust/live.py
+  TumorSegRobustLib/trust/looks.py
   TumorSegRobustLib/trust/places.py
   TumorSegRobustLib/trust/quality.py
   TumorSegRobustLib/trust/shift.py

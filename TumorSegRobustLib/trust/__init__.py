@@ -3,6 +3,8 @@
 from TumorSegRobustLib.trust.agreement import expected_dice, pairwise_dice
 from TumorSegRobustLib.trust.assessment import Assessment, assess
 from TumorSegRobustLib.trust.lesions import Lesion, find_lesions
+from TumorSegRobustLib.trust.live import LiveQuality, map_expectation
+from TumorSegRobustLib.trust.places import Place, PlaceSettings, find_places, lean_of
 from TumorSegRobustLib.trust.quality import Quality, predict_quality
 from TumorSegRobustLib.trust.shift import Shift, fingerprint_ranges, image_fingerprint, measure_shift
 from TumorSegRobustLib.trust.triage import DEFAULT_TRIAGE, Evidence, triage
@@ -13,6 +15,9 @@ __all__ = [
     "Assessment",
     "Evidence",
     "Lesion",
+    "LiveQuality",
+    "Place",
+    "PlaceSettings",
     "Quality",
     "Shift",
     "UncertaintyMaps",
@@ -20,8 +25,11 @@ __all__ = [
     "binary_entropy",
     "expected_dice",
     "find_lesions",
+    "find_places",
     "fingerprint_ranges",
     "image_fingerprint",
+    "lean_of",
+    "map_expectation",
     "measure_shift",
     "pairwise_dice",
     "predict_quality",

@@ -1,6 +1,7 @@
 """The toolkit-neutral presenter: what the desktop panel, the browser panel and the command line all drive."""
 
 from .journals import Unfinished, default_work_folder
+from .looking import line_of
 from .proposal import Proposal
 from .rooms import EnsembleFactory, EnsembleLike, Rooms
 from .signal import Signal
@@ -24,5 +25,6 @@ __all__ = [
     "Unfinished",
     "Workflow",
     "default_work_folder",
+    "line_of",
     "run_now",
 ]

@@ -36,6 +36,7 @@ def describe(
         can_redo=look is not None and look.can_redo,
         volume_ml=sum(segment.volume_ml for segment in look.segments) if look else 0.0,
         resumable=bool(unfinished),
+        has_places=bool(changes.get("places", before.places)),
     )
     why_not = situation.why_not()
     result = review.proposal.result if review else {}

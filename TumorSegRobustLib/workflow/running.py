@@ -73,6 +73,20 @@ class Runner:
         self._tell(error="")
         self._worker.submit(work, done, failed)
 
+    def quietly(self, work: Callable[[], T], deliver: Callable[[T], None]) -> None:
+        """Work in its turn that nobody asked for: nothing is told of it, and failing it harms nothing."""
+
+        def attempt() -> T | None:
+            try:
+                return work()
+            except Exception:
+                _LOG.exception("Work in the background failed.")
+                return None
+
+        self._worker.submit(
+            attempt, lambda result: None if result is None else deliver(result), lambda _: None
+        )
+
     def at_once(self, doing: str, act: Call) -> None:
         """Something quick that may be refused."""
         try:

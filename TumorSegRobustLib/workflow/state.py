@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..review import Click
+    from ..trust import Place
 
 Phase = Literal["empty", "ready", "running", "review", "accepted"]
 Tool = Literal["none", "include", "exclude", "paint", "erase"]
@@ -26,8 +27,9 @@ COMMANDS = (
     "accept",
     "export",
     "save",
+    "next_place",
 )
-_OF_A_CONTOUR = ("click", "paint", "undo", "redo", "accept", "export", "save")
+_OF_A_CONTOUR = ("click", "paint", "undo", "redo", "accept", "export", "save", "next_place")
 TOOLS: tuple[Tool, ...] = ("none", "include", "exclude", "paint", "erase")
 
 
@@ -56,6 +58,9 @@ class State:
     can: commands that may be pressed now; why_not: one line for each command that may not.
     triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
     predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal.
+    live_dice, live_interval: the same of the contour as it is now (`trust.LiveQuality`), None where unknown.
+    places: where the contour is worth a look, the best first; place: the number (from 1) of the one shown,
+    0 for none.
     segments: those of the review, the first one first; one of them is active.
     volume_ml: volume of the active segment now, None before there is one.
     clicks: the clicks in force in the active segment, in order of time; click_numbers: their numbers, for
@@ -78,6 +83,10 @@ class State:
     reasons: tuple[str, ...] = ()
     predicted_dice: float | None = None
     interval: tuple[float, float] | None = None
+    live_dice: float | None = None
+    live_interval: tuple[float, float] | None = None
+    places: tuple[Place, ...] = ()
+    place: int = 0
     volume_ml: float | None = None
     segments: tuple[SegmentState, ...] = ()
     clicks: tuple[Click, ...] = ()
@@ -101,6 +110,7 @@ class Situation:
     can_redo: bool = False
     volume_ml: float = 0.0  # of all segments together
     resumable: bool = False
+    has_places: bool = False
 
     @property
     def phase(self) -> Phase:
@@ -130,6 +140,8 @@ class Situation:
             reasons["undo"] = "There is nothing to undo."
         if not self.can_redo:
             reasons["redo"] = "There is nothing to redo."
+        if not self.has_places:
+            reasons["next_place"] = "There is no place that is in doubt."
         if self.accepted:
             reasons["accept"] = "This contour has been accepted already."
         if not self.has_series:

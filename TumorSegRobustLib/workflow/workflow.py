@@ -13,6 +13,7 @@ from .case import Case
 from .desk import Desk
 from .doing import Doing
 from .journals import Unfinished, default_work_folder
+from .looking import Looking
 from .networks import Networks
 from .pointing import next_name, place_in, stroke_in, usable_radius
 from .proposal import Proposal
@@ -46,7 +47,8 @@ class Workflow:
 
     Signals: `changed(State)`, `image_changed(Image)`, `assessment_changed(Assessment | None)`, and
     `contour_changed(mask, box)`: the active segment, bool (k, j, i), read-only, None while a new scan has no
-    contour; in no segment (`masks`) anything changed outside `box` (None: anything may have).
+    contour; in no segment (`masks`) anything changed outside `box` (None: anything may have);
+    `place_changed(Place)`: look here.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Workflow:
         self._runner = Runner(dispatch, background, self._desk.update)
         self.changed, self.contour_changed = self._desk.changed, self._desk.contour_changed
         self.image_changed, self.assessment_changed = self._desk.image_changed, self._desk.assessment_changed
+        self._looking = Looking(self._desk, self._runner)
+        self.place_changed = self._looking.place_changed
         self._do = Doing(self._desk, self._runner, self.work_folder, self._warm_up)
         self._desk.update()
 
@@ -326,6 +330,11 @@ class Workflow:
     def remove_segment(self, segment: int) -> None:
         """Take a segment out, not the first one; undo brings it back."""
         self._do.edit("paint", "Removing the segment.", lambda review: review.remove_segment(segment))
+
+    def next_place(self, number: int | None = None) -> None:
+        """Look at the next of `state.places`, or at the one of this number (from 1)."""
+        if self._do.allowed("next_place"):
+            self._looking.show(number)
 
     def undo(self) -> None:
         self._do.edit("undo", "Undo.", lambda review: review.undo())

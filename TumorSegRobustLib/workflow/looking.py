@@ -1,0 +1,139 @@
+"""Where to look next, and how good the contour may be by now: found again after every correction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .desk import Desk
+from .reviewing import Review
+from .running import Runner
+from .signal import Signal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..review import Click
+    from ..trust import LiveQuality, Place
+
+
+def line_of(place: Place) -> str:
+    """A place in words, the same in every panel: "the tumour may reach further (2.3 ml in doubt)"."""
+    return f"{place.reason} ({place.size_ml:.1f} ml in doubt)"
+
+
+@dataclass(frozen=True)
+class _Found:
+    review: Review
+    places: tuple[Place, ...]
+    quality: LiveQuality | None
+
+
+class Looking:
+    """Keeps `State.places` and `State.live_dice` in step with the contour that the networks proposed.
+
+    The worker looks for places after a correction has been shown, once for all corrections that wait, so that
+    no click waits for more than one search. `place_changed(Place)`: look here now.
+    """
+
+    def __init__(self, desk: Desk, runner: Runner) -> None:
+        self.place_changed = Signal()
+        self._desk, self._runner = desk, runner
+        self._queued = False
+        self._seen: list[tuple[float, float, float]] = []
+        self._estimate: _Estimate | None = None
+        desk.assessment_changed.connect(lambda *_: self._forget())
+        desk.contour_changed.connect(lambda *_: self._refresh())
+
+    def show(self, number: int | None = None) -> None:
+        """Look at one place, numbered from 1: by default at the next one, and after the last at the first
+        again. Nothing happens where there is none of this number.
+        """
+        places = self._desk.state.places
+        if number is None and places:
+            number = self._desk.state.place % len(places) + 1
+        if number is None or not 1 <= number <= len(places):
+            return
+        place = places[number - 1]
+        self._seen.append(place.position_mm)
+        told = f"Place {number} of {len(places)}: {line_of(place)}."
+        self._desk.update(place=number, message=told, error="")
+        self.place_changed.emit(place)
+
+    def _forget(self) -> None:
+        self._seen.clear()
+        self._estimate = None
+        self._desk.update(places=(), place=0, live_dice=None, live_interval=None)
+
+    def _refresh(self) -> None:
+        review = self._desk.review
+        if review is None or self._queued:
+            return
+        self._queued = True
+
+        def work() -> _Found:
+            self._queued = False
+            return self._found(review)
+
+        self._runner.quietly(work, self._show)
+
+    def _found(self, review: Review) -> _Found:
+        from ..trust import find_places, lean_of
+
+        session = review.session
+        probability, clicks = session.probability, tuple(session.clicks)
+        places = find_places(
+            probability,
+            session.mask,
+            review.image.geometry,
+            review.image.voxels,
+            review.proposal.maps.get("mutual_information"),
+            seen=[*self._seen, *(click.position_mm for click in clicks)],
+            lean=lean_of([click.include for click in clicks]),
+        )
+        if self._estimate is None or self._estimate.review is not review:
+            self._estimate = _Estimate(review)
+        return _Found(review, places, self._estimate.at(clicks, probability))
+
+    def _show(self, found: _Found) -> None:
+        if found.review is not self._desk.review:
+            return
+        quality = found.quality
+        self._desk.update(
+            places=found.places,
+            place=0,
+            live_dice=quality.dice if quality else None,
+            live_interval=quality.interval if quality else None,
+        )
+
+
+class _Estimate:
+    """The quality along one review; what it was with the same clicks before, it is again after undo."""
+
+    def __init__(self, review: Review) -> None:
+        from ..trust import LiveQuality, map_expectation
+
+        self.review = review
+        told = review.proposal.result.get("quality") or {}
+        dice, interval = told.get("predicted_dice"), told.get("interval")
+        self._begin: LiveQuality | None = None
+        if dice and interval:  # 0 stands for "no contour", about which nothing is known
+            self._begin = LiveQuality(float(dice), (float(interval[0]), float(interval[1])))
+        self._before = map_expectation(review.session.probability, review.session.mask)
+        self._shown: dict[tuple[Click, ...], LiveQuality] = {}
+        self._last: tuple[tuple[Click, ...], LiveQuality] | None = None
+
+    def at(self, clicks: tuple[Click, ...], probability: NDArray) -> LiveQuality | None:
+        """Of the contour now, with these clicks in force; None where nothing is known."""
+        from ..trust import map_expectation
+
+        if self._begin is None:
+            return None
+        quality = self._begin.after(self._before, map_expectation(probability, self.review.session.mask))
+        if clicks in self._shown:
+            quality = max(quality, self._shown[clicks], key=lambda one: one.dice)
+        elif self._last is not None and set(clicks) >= set(self._last[0]):
+            quality = max(quality, self._last[1], key=lambda one: one.dice)
+        self._shown[clicks] = quality
+        self._last = clicks, quality
+        return quality
