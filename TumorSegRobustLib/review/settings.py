@@ -17,8 +17,8 @@ class GeodesicSettings:
     """What is tried where there is no contour near the click; the most credible region wins."""
     new_lesion_mm: float = 12.0
     """An include click farther than this from the contour may begin a lesion of its own."""
-    first_usual_mm: float = 20.0
-    """Radius of a lesion of the usual size (33 ml), and ..."""
+    first_usual_mm: float = 25.0
+    """Radius of a lesion of the usual size (65 ml), and ..."""
     first_spread: float = 0.5
     """... the standard deviation of its logarithm: what distinctness is weighed against."""
     first_worth: float = 6.0
