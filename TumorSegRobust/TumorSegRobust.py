@@ -97,6 +97,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.setup(self)
         from TumorSegRobustDesktop.dependencies import Installer
         from TumorSegRobustDesktop.main_thread import MainThread
+        from TumorSegRobustDesktop.segments_view import SegmentsView
         from TumorSegRobustDesktop.view import PanelView
 
         panel = slicer.util.loadUI(self.resourcePath("UI/TumorSegRobust.ui"))
@@ -105,6 +106,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = self.logic or TumorSegRobustLogic()
         self.installer = self.installer or Installer()
         self.view = PanelView(self.ui)
+        self.segments = SegmentsView(self.ui, lambda: self.logic.workflow, self.view.guarded)
         self.mainThread = MainThread(self._is_working)
         self.tool: Any = None
         scene = slicer.mrmlScene
@@ -135,7 +137,9 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onState(self, state: Any) -> None:
         self.view.draw(state)
-        self.tool.choose(state.tool if "click" in state.can else "none")
+        self.segments.draw(state)
+        placing = state.tool in ("include", "exclude") and "click" in state.can
+        self.tool.choose(state.tool if placing else "none")
 
     def onImage(self, *_args: Any) -> None:
         node = self.logic.binding.volume

@@ -35,6 +35,7 @@ class PlaceTool:
             node.SetName(f"TumorSegRobust {name} tool")
             node.SetHideFromEditors(True)
             node.SetSaveWithScene(False)
+            _only_in_slices(scene, node)
             self._lists[name] = node
             self._watchers.append(PlacedClicks(node, _telling(on_point, include)))
         self._interaction = scene.GetNodeByID(_INTERACTION)
@@ -80,6 +81,12 @@ class PlaceTool:
         if self._interaction.GetCurrentInteractionMode() != self._interaction.Place:
             self._tool = "none"
             self._on_left()
+
+
+def _only_in_slices(scene: Any, node: Any) -> None:
+    """No points in 3D views: a place there has no depth, and Slicer places none where a list is not shown."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceNode")):
+        node.GetDisplayNode().AddViewNodeID(scene.GetNthNodeByClass(number, "vtkMRMLSliceNode").GetID())
 
 
 def _telling(on_point: OnPoint, include: bool) -> Callable[[tuple[float, float, float]], None]:

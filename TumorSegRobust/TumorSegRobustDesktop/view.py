@@ -45,8 +45,10 @@ def _triage_text(level: str) -> tuple[str, str]:
 def _tool_text(tool: str) -> str:
     return {
         "none": _("Choose a tool, then click in a slice. Esc ends it."),
-        "include": _("Click in the scan where tumour is missing."),
-        "exclude": _("Click in the scan where there is no tumour."),
+        "include": _("Click in a slice where tumour is missing."),
+        "exclude": _("Click in a slice where there is no tumour."),
+        "paint": _("Paint with Slicer's Segment Editor: every stroke is a step of the review."),
+        "erase": _("Erase with Slicer's Segment Editor: every stroke is a step of the review."),
     }[tool]
 
 
@@ -164,7 +166,8 @@ class PanelView:
         included = sum(click.include for click in state.clicks)
         parts = []
         if state.volume_ml is not None:
-            parts.append(_("Tumour {volume:.1f} ml").format(volume=state.volume_ml))
+            name = next((s.name for s in state.segments if s.active and len(state.segments) > 1), _("Tumour"))
+            parts.append(_("{name} {volume:.1f} ml").format(name=name, volume=state.volume_ml))
         if state.clicks:
             parts.append(
                 _("{included} include, {excluded} exclude").format(

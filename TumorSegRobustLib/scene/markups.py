@@ -20,7 +20,11 @@ EXCLUDE_COLOUR = (1.00, 0.36, 0.42)
 
 def create_fiducials(scene: vtkMRMLScene, include: bool) -> vtkMRMLMarkupsFiducialNode:
     """An empty list for clicks of one kind: green plus or red minus signs (shapes for the colour-blind)."""
+    selection = scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+    placing = selection.GetActivePlaceNodeID() if selection is not None else None
     node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", "Include" if include else "Exclude")
+    if selection is not None:  # Slicer would place the next point into the newest list: not into this one
+        selection.SetActivePlaceNodeID(placing)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     colour = INCLUDE_COLOUR if include else EXCLUDE_COLOUR

@@ -1,0 +1,120 @@
+"""Segments and single clicks on the panel; painting in Slicer's own editor."""
+
+from __future__ import annotations
+
+import numpy as np
+from panel import CENTRE, MISSED, OUTSIDE, Panel, ball
+
+
+def names(combo: object) -> list[str]:
+    return [combo.itemText(n).split(" (")[0] for n in range(combo.count)]  # type: ignore[attr-defined]
+
+
+def add(panel: Panel, name: str) -> None:
+    panel.ui.segmentEdit.text = name
+    panel.press("addSegmentButton")
+
+
+def choose(panel: Panel, number: int) -> None:
+    panel.ui.segmentSelector.setCurrentIndex(number)
+    panel.ui.segmentSelector.activated.emit(number)
+    panel.settle()
+
+
+def test_a_segment_is_added_by_name_and_receives_the_clicks(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    proposed = panel.contour()
+    add(panel, "GTVn")
+    assert names(panel.ui.segmentSelector) == ["GTVp", "GTVn"]
+    assert panel.ui.segmentSelector.currentText.startswith("GTVn (0.0 ml)")
+    assert panel.ui.segmentEdit.text == ""
+    panel.press("includeButton")
+    panel.place("include", OUTSIDE)
+    assert panel.contour()[OUTSIDE]
+    assert panel.ui.contourLabel.text.startswith("GTVn ")
+    choose(panel, 0)
+    np.testing.assert_array_equal(panel.contour(), proposed)
+
+
+def test_a_point_in_a_locked_segment_is_refused_until_it_is_unlocked(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    add(panel, "GTVn")
+    panel.press("includeButton")
+    panel.place("include", CENTRE)
+    assert "belongs to GTVp, which is locked" in panel.ui.errorLabel.text
+    choose(panel, 0)
+    assert panel.ui.lockCheckBox.checked
+    panel.press("lockCheckBox")
+    choose(panel, 1)
+    panel.place("include", CENTRE)
+    assert panel.contour()[CENTRE]
+    assert not panel.workflow.masks[1][CENTRE]
+
+
+def test_segments_are_renamed_and_removed_but_for_the_first(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert not panel.ui.removeSegmentButton.enabled
+    add(panel, "GTVn")
+    panel.ui.segmentEdit.text = "GTVn_L"
+    panel.press("renameSegmentButton")
+    assert names(panel.ui.segmentSelector) == ["GTVp", "GTVn_L"]
+    panel.press("removeSegmentButton")
+    assert names(panel.ui.segmentSelector) == ["GTVp"]
+    panel.press("undoButton")
+    assert names(panel.ui.segmentSelector) == ["GTVp", "GTVn_L"]
+
+
+def test_a_name_that_is_taken_is_refused_in_one_line(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    add(panel, "gtvp")
+    assert "a segment called GTVp already" in panel.ui.errorLabel.text
+
+
+def test_the_chosen_click_is_deleted_as_if_it_had_never_been_made(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    proposed = panel.contour()
+    assert not panel.ui.deleteClickButton.enabled
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    panel.place("include", OUTSIDE)
+    assert names(panel.ui.clickSelector) == ["+ click 1", "+ click 2"]
+    panel.ui.clickSelector.setCurrentIndex(0)
+    panel.press("deleteClickButton")
+    assert panel.contour()[OUTSIDE]
+    assert names(panel.ui.clickSelector) == ["+ click 1"]
+    panel.press("deleteClickButton")
+    np.testing.assert_array_equal(panel.contour(), proposed)
+
+
+def test_a_stroke_of_slicers_segment_editor_is_a_step_of_the_review(panel: Panel) -> None:
+    from TumorSegRobustLib.scene import mask_to_segment
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    proposed = panel.contour()
+    geometry = panel.workflow.image.geometry
+    mask_to_segment(panel.binding.segmentation, panel.binding.segment_id, ball(), geometry)
+    panel.settle()
+    np.testing.assert_array_equal(panel.workflow.mask, ball())
+    panel.press("undoButton")
+    np.testing.assert_array_equal(panel.contour(), proposed)
+
+
+def test_no_points_are_placed_in_3d_views(panel: Panel) -> None:
+    from TumorSegRobustDesktop.place_tool import PlaceTool
+
+    slices = panel.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    solid = panel.scene.AddNewNodeByClass("vtkMRMLViewNode")
+    tool = PlaceTool(panel.scene, lambda _position, _include: None, lambda: None)
+    for name in ("include", "exclude"):
+        display = tool.node(name).GetDisplayNode()
+        assert display.IsDisplayableInView(slices.GetID())
+        assert not display.IsDisplayableInView(solid.GetID())
+    tool.close()
+    for node in (slices, solid):
+        panel.scene.RemoveNode(node)
