@@ -3,7 +3,7 @@
 from TumorSegRobustLib.trust.agreement import expected_dice, pairwise_dice
 from TumorSegRobustLib.trust.assessment import Assessment, assess
 from TumorSegRobustLib.trust.lesions import Lesion, find_lesions
-from TumorSegRobustLib.trust.live import LiveQuality, map_expectation
+from TumorSegRobustLib.trust.live import LiveQuality
 from TumorSegRobustLib.trust.places import Place, PlaceSettings, find_places, lean_of
 from TumorSegRobustLib.trust.quality import Quality, predict_quality
 from TumorSegRobustLib.trust.shift import Shift, fingerprint_ranges, image_fingerprint, measure_shift
@@ -29,7 +29,6 @@ __all__ = [
     "fingerprint_ranges",
     "image_fingerprint",
     "lean_of",
-    "map_expectation",
     "measure_shift",
     "pairwise_dice",
     "predict_quality",

@@ -42,7 +42,7 @@ class PlaceSettings:
     """Blocks surer than this are no place to look at: over a whole scan they would add up."""
     looks_weight: float = 1.0
     """How far the looks count, beside the probability."""
-    disagreement_weight: float = 0.0
+    disagreement_weight: float = 4.0
     """How much more a voxel counts per bit of mutual information: members that contradict each other are
     wrong more often than members that are unsure alike."""
     blur_mm: float = 4.0
@@ -54,7 +54,7 @@ class PlaceSettings:
     """Doubt so near to a place that was looked at is done, ..."""
     slab_mm: float = 3.0
     """... and all doubt in the axial slices so near to it: whoever looks at a place sees its whole slice."""
-    lean_power: float = 2.0
+    lean_power: float = 1.0
     """How strongly the clicks made so far tell of the errors left; see `lean_of`."""
     least_ml: float = 0.05
     """Weighed volume below which a place is not worth a look."""

@@ -11,8 +11,6 @@ from .running import Runner
 from .signal import Signal
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from ..review import Click
     from ..trust import LiveQuality, Place
 
@@ -93,7 +91,7 @@ class Looking:
         )
         if self._estimate is None or self._estimate.review is not review:
             self._estimate = _Estimate(review)
-        return _Found(review, places, self._estimate.at(clicks, probability))
+        return _Found(review, places, self._estimate.at(clicks))
 
     def _show(self, found: _Found) -> None:
         if found.review is not self._desk.review:
@@ -111,7 +109,7 @@ class _Estimate:
     """The quality along one review; what it was with the same clicks before, it is again after undo."""
 
     def __init__(self, review: Review) -> None:
-        from ..trust import LiveQuality, map_expectation
+        from ..trust import LiveQuality
 
         self.review = review
         told = review.proposal.result.get("quality") or {}
@@ -119,17 +117,15 @@ class _Estimate:
         self._begin: LiveQuality | None = None
         if dice and interval:  # 0 stands for "no contour", about which nothing is known
             self._begin = LiveQuality(float(dice), (float(interval[0]), float(interval[1])))
-        self._before = map_expectation(review.session.probability, review.session.mask)
+        self._proposed = review.session.mask
         self._shown: dict[tuple[Click, ...], LiveQuality] = {}
         self._last: tuple[tuple[Click, ...], LiveQuality] | None = None
 
-    def at(self, clicks: tuple[Click, ...], probability: NDArray) -> LiveQuality | None:
+    def at(self, clicks: tuple[Click, ...]) -> LiveQuality | None:
         """Of the contour now, with these clicks in force; None where nothing is known."""
-        from ..trust import map_expectation
-
         if self._begin is None:
             return None
-        quality = self._begin.after(self._before, map_expectation(probability, self.review.session.mask))
+        quality = self._begin.after(self._proposed, self.review.session.mask)
         if clicks in self._shown:
             quality = max(quality, self._shown[clicks], key=lambda one: one.dice)
         elif self._last is not None and set(clicks) >= set(self._last[0]):
