@@ -169,6 +169,31 @@ def test_undo_and_redo_walk_over_all_segments_also_after_a_resume(tmp_path_facto
         assert not again.redo()
 
 
+@given(story=st.lists(steps.filter(lambda s: s[0] != "paint"), min_size=2, max_size=10), gone=which)
+@settings(max_examples=50)
+def test_deleting_a_click_breaks_no_promise_of_another_in_any_segment(tmp_path_factory, story, gone):
+    session = a_session(tmp_path_factory.mktemp("promise"))
+    for step in story:
+        perform(session, step)
+    numbers = list(session.clicks_of())
+    if not numbers:
+        return
+    gone = numbers[gone % len(numbers)]
+    kept = [click for click in honoured(session) if click[1] != gone]
+    session.remove_click(gone)
+    assert set(kept) <= set(honoured(session))
+
+
+def honoured(session: ReviewSession) -> list[tuple[int, int]]:
+    """(segment, number) of the clicks whose voxel has the label that it was clicked with."""
+    return [
+        (s.id, number)
+        for s in session.segments
+        for number, click in session.clicks_of(s.id).items()
+        if session.mask_of(s.id)[session.image.geometry.index_of(click.position_mm)] == click.include
+    ]
+
+
 @given(
     clicks=st.lists(st.tuples(voxels, st.booleans()), min_size=2, max_size=5, unique_by=lambda c: c[0]),
     gone=st.integers(0, 4),
