@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.review import ReviewSession, replay_segments, verify_journal
+from TumorSegRobustLib.review.events import mask_fingerprint
 from TumorSegRobustLib.review.journal import read_journal
 
 SHAPE = (8, 10, 12)
@@ -509,3 +512,22 @@ def test_a_stroke_outside_the_image_is_refused(two_balls):
     with pytest.raises(UnusableInput, match="outside the image"):
         session.stroke([(500.0, 0.0, 0.0)], 3.0, add=True)
     assert np.array_equal(session.mask, left)
+
+
+# ------------------------------------------------ journals from before there were segments
+
+
+def test_a_journal_of_version_0_1_gives_the_contour_that_was_accepted(tmp_path):
+    written = Path(__file__).with_name("journal_of_one_segment.jsonl")
+    accepted = read_journal(written)[-1].data
+    (name,) = masks = replay_segments(written)
+    assert name == "GTVp"
+    assert mask_fingerprint(masks[name].voxels) == accepted["mask_sha256"]
+    image, _ = a_patient((6, 8, 9), radius_mm=2.5)
+    shutil.copy(written, tmp_path / "journal.jsonl")
+    with ReviewSession.resume(image, tmp_path / "journal.jsonl") as session:
+        assert np.array_equal(session.mask, masks[name].voxels)
+        assert session.accepted is not None
+        assert len(session.clicks) == 2
+        session.remove_click(list(session.clicks_of(GTVP))[1])
+        assert session.mask[1, 6, 7], "painting stays"

@@ -257,11 +257,12 @@ def test_files_of_segments_that_are_gone_do_not_stay(desk: Desk, tmp_path: Path)
 
 def test_saved_segments_are_there_when_a_review_starts_from_the_results(desk: Desk, tmp_path: Path) -> None:
     desk.workflow.click(at(OTHER_KJI), True)
+    desk.workflow.rename_segment(GTVP, "GTV_left")
     masks = dict(desk.workflow.masks)
     desk.workflow.save(tmp_path / "out")
     again = a_desk(tmp_path / "again").opened()
     again.workflow.start_from(tmp_path / "out")
-    assert told(again) == [(GTVP, "GTVp", True, True), (GTVN, "GTVn", True, False)]
+    assert told(again) == [(GTVP, "GTV_left", True, True), (GTVN, "GTVn", True, False)]
     assert [s.colour for s in again.state.segments] == [s.colour for s in desk.state.segments]
     for segment, mask in masks.items():
         np.testing.assert_array_equal(again.workflow.masks[segment], mask)

@@ -25,7 +25,7 @@ class Proposal:
     """result: its result.json. probability: (k, j, i) float32, tumour where >= threshold; None for nothing.
 
     core: bool (k, j, i), the tumour core; None where nobody could tell it.
-    further: (name, colour, mask) of the segments beside the first one.
+    name: of the first segment, "" for the usual one. further: (name, colour, mask) of those beside it.
     maps: kind of uncertainty -> float array (k, j, i), "entropy" always among them.
     """
 
@@ -35,6 +35,7 @@ class Proposal:
     probability: NDArray | None = None
     threshold: float = 0.5
     core: NDArray | None = None
+    name: str = ""
     further: tuple[tuple[str, tuple[int, int, int], NDArray], ...] = ()
     prediction: Prediction | None = None
     assessment: Assessment | None = None

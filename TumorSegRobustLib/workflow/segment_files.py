@@ -66,6 +66,13 @@ def told(segments: Sequence[SavedSegment], geometry: Geometry) -> list[dict[str,
     ]
 
 
+def first_name(document: Mapping[str, Any]) -> str:
+    """What a document of results calls the first segment; "" where it does not tell."""
+    segments = document.get("segments")
+    first = segments[0] if isinstance(segments, list) and segments else None
+    return str(first.get("name", "")) if isinstance(first, dict) else ""
+
+
 def further_files(document: Mapping[str, Any], folder: Path) -> list[tuple[str, Colour, Path]]:
     """(name, colour, file) of the segments beside the first one that a document of results tells of.
 

@@ -61,6 +61,8 @@ def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
     source = {"started_from": proposal.started_from, "image": case.image.name, "result": proposal.result}
     journal = new_journal(folder, case.digest)
     session = rooms.start_session(case.image, journal, proposal, source)
+    if proposal.name:
+        session.rename_segment(FIRST, proposal.name)
     for name, colour, mask in proposal.further:
         session.paint(mask, session.add_segment(name, colour))
     return Review(case.image, session, proposal)
@@ -85,7 +87,9 @@ def earlier_results(folder: Path, image: Image) -> Proposal:
         (name, colour, _read_on(image, file).voxels > 0)
         for name, colour, file in segment_files.further_files(document, folder)
     )
-    return Proposal(document, maps, "results", volumes[saving.PROBABILITY], core=core, further=further)
+    name = segment_files.first_name(document)
+    probability = volumes[saving.PROBABILITY]
+    return Proposal(document, maps, "results", probability, core=core, name=name, further=further)
 
 
 def save(
