@@ -128,7 +128,8 @@ def report(cases: Sequence[Case], package: str, tried: int) -> str:
         "needed no click. The guided reader looks at the axial slice through each place of the list, which "
         "is made anew after every look that led to clicks; when the list is empty he searches like the other "
         f"one. Both end at Dice {GOAL:g} or after {MOST_CLICKS} clicks. Every look is counted, also at a "
-        "slice seen before.\n",
+        "slice seen before. How much a list is worth depends on how much a reader does where he looks, so "
+        "both habits stand below.\n",
     ]
     for most in (CLICKS_PER_LOOK, 1):
         parts += [
