@@ -123,6 +123,15 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.keyboard.press("u")
     until(page, lambda: warm_pixels(page) < plain + 100)
 
+    # Where to look next: the key moves the views, the list marks where they are.
+    before = other_slices(page)
+    page.keyboard.press("n")
+    page.wait_for_selector(".place-shown")
+    assert re.match(r"Place 1 of \d+: ", page.inner_text("#status"))
+    until(page, lambda: other_slices(page) != before)
+    page.click("#go-to-tumour")
+    until(page, lambda: other_slices(page) == before)
+
     # Correct: what is clicked is done, and undone; without a tool a click changes nothing.
     x, y = left_end_of_contour(page)
     looked_at = other_slices(page)

@@ -478,3 +478,12 @@ def test_a_click_in_the_3d_view_is_refused_in_one_line_and_a_drag_is_not(
     assert refused == ["A place in the 3D view has no depth: click in one of the slices."]
     assert workflow.state.clicks == ()
     leave(viewer)
+
+
+def test_the_next_place_is_shown_in_all_views(reviewed: Viewer, workflow: Workflow) -> None:
+    place = workflow.state.places[0]
+    workflow.next_place()
+    for orientation in ("Axial", "Coronal", "Sagittal"):
+        pixel = pixel_of(view_of(reviewed, orientation), place.position_mm)
+        seen = reviewed.tool_of(view_of(reviewed, orientation)).position_at(*pixel)
+        assert seen == pytest.approx(place.position_mm, abs=2.0)

@@ -229,3 +229,30 @@ def test_a_listed_click_says_by_which_number_it_is_deleted(workflow: Workflow) -
 def test_the_radius_is_shown_while_a_brush_is_in_hand(workflow: Workflow, tool: str, brushing: bool) -> None:
     workflow.set_tool(tool)
     assert describe(workflow)["brushing"] is brushing
+
+
+# ------------------------------------------------ where to look next
+
+
+def test_places_are_listed_in_words_and_the_one_on_show_is_marked(workflow: Workflow) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    told = describe(workflow)["places"]
+    assert [place["number"] for place in told] == list(range(1, len(workflow.state.places) + 1))
+    assert re.fullmatch(r"(May be|The (tumour|contour)) .* \(\d+\.\d ml in doubt\)", told[0]["text"])
+    assert not any(place["shown"] for place in told)
+    workflow.next_place()
+    assert [place["number"] for place in describe(workflow)["places"] if place["shown"]] == [1]
+
+
+def test_the_overlap_by_now_is_told_once_corrections_moved_it(workflow: Workflow) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    assert describe(workflow)["trust"]["live"] == ""
+    workflow.click(head.SATELLITE_MM, True)
+    told = describe(workflow)["trust"]
+    assert re.fullmatch(r"now about 0\.\d\d", told["live"])
+    assert re.fullmatch(r"0\.\d\d to 0\.\d\d", told["live_interval"])
+    assert float(told["live"].split()[2]) > 0.87 == float(told["dice"])
+    workflow.undo()
+    assert describe(workflow)["trust"]["live"] == ""

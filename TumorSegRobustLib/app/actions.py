@@ -35,6 +35,7 @@ class Actions:
             "undo": workflow.undo,
             "redo": workflow.redo,
             "overlay": self.toggle_overlay,
+            "next_place": workflow.next_place,
         }
 
     # Scan

@@ -46,6 +46,7 @@ Esc  no tool
 Ctrl+Z  undo
 Ctrl+Y or Ctrl+Shift+Z  redo
 U  uncertainty on or off
+N  next place worth a look
 Wheel  next slice
 Left click without a tool  look here in all views
 Left drag without a tool  grey values
@@ -67,7 +68,7 @@ def build_page(
             with html.Div(classes="steps"):
                 scan(actions, workflow)
                 segment(workflow)
-                trust()
+                trust(workflow)
                 correct(actions, workflow)
                 export(actions)
         with html.Main(classes="viewer"):

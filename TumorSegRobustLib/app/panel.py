@@ -107,6 +107,7 @@ class Panel:
             self._workflow.image_changed.connect(self._on_image),
             # The viewer has followed by now: tell the page where its views look.
             self._workflow.contour_changed.connect(self._flush),
+            self._workflow.place_changed.connect(self._flush),
         ]
 
     def _on_layout(self, layout: str, **_: Any) -> None:

@@ -53,6 +53,7 @@ class Viewer:
             workflow.assessment_changed.connect(self._on_assessment),
             workflow.contour_changed.connect(self._on_contour),
             workflow.changed.connect(self._on_state),
+            workflow.place_changed.connect(lambda place: self.look_at(place.position_mm)),
         ]
         crosshair = app.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.NoCrosshair)  # until there is a place to look at

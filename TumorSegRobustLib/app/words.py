@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from TumorSegRobustLib.workflow import COMMANDS
+from TumorSegRobustLib.workflow import COMMANDS, line_of
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.image import DicomSeries, Image
     from TumorSegRobustLib.models import ModelPackage
     from TumorSegRobustLib.review import Click
-    from TumorSegRobustLib.trust import Assessment
+    from TumorSegRobustLib.trust import Assessment, Place
     from TumorSegRobustLib.workflow import SegmentState, State, Workflow
 
 _TRIAGE = {
@@ -46,6 +46,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "tool": state.tool,
         "tool_hint": _HINT[state.tool],
         "trust": _trust(state, workflow.assessment),
+        "places": [_place(n, place, n == state.place) for n, place in enumerate(state.places, start=1)],
         "has_contour": state.volume_ml is not None,
         "volume": "" if state.volume_ml is None else f"{state.volume_ml:.1f} ml",
         "brushing": state.tool in ("paint", "erase"),
@@ -89,7 +90,7 @@ def _scan(image: Image | None, series: DicomSeries | None) -> dict[str, str]:
 def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
     word, advice = _TRIAGE.get(state.triage_level, ("", ""))
     shift: Mapping[str, Any] = assessment.shift if assessment is not None else {}
-    interval = state.interval
+    interval, live = state.interval, _live(state)
     return {
         "level": state.triage_level,
         "word": word,
@@ -97,9 +98,23 @@ def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
         "reasons": [_sentence(reason) for reason in state.reasons],
         "dice": "" if state.predicted_dice is None else f"{state.predicted_dice:.2f}",
         "interval": "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
+        "live": "" if live is None else f"now about {live[0]:.2f}",
+        "live_interval": "" if live is None else f"{live[1]:.2f} to {live[2]:.2f}",
         "shift": str(shift.get("level", "")),
         "factors": factors_of(shift, state.reasons),
     }
+
+
+def _live(state: State) -> tuple[float, float, float] | None:
+    """The expected overlap by now and its interval, once corrections have moved it; None before."""
+    if state.live_dice is None or state.live_interval is None or state.live_dice == state.predicted_dice:
+        return None
+    return state.live_dice, *state.live_interval
+
+
+def _place(number: int, place: Place, shown: bool) -> dict[str, Any]:
+    """One place that is worth a look: why, how much is in doubt, and whether the views show it."""
+    return {"number": number, "text": _sentence(line_of(place)), "kind": place.kind, "shown": shown}
 
 
 def factors_of(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:

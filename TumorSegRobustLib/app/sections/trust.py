@@ -1,14 +1,15 @@
-"""Step 3: how far to trust the proposal, and where it is uncertain."""
+"""Step 3: how far to trust the contour, where it is uncertain, and where to look next."""
 
 from __future__ import annotations
 
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
-from TumorSegRobustLib.app.sections.parts import said, section
+from TumorSegRobustLib.app.sections.parts import button, said, section
+from TumorSegRobustLib.workflow import Workflow
 
 
-def trust() -> None:
+def trust(workflow: Workflow) -> None:
     with section(3, "Trust", "trust", shown="panel.has_contour"):
         with html.Div(classes="figures"):
             _figure("Volume", "{{ panel.volume }}", "volume")
@@ -17,7 +18,14 @@ def trust() -> None:
                 classes="figure",
                 title="How well the contour is expected to agree with a clinician's (Dice, 0 to 1)",
             ):
-                html.Div("Expected overlap", classes="hint")
+                with html.Div(classes="hint"):
+                    html.Span("Expected overlap")
+                    html.Span(
+                        ", {{ panel.trust.live }}",
+                        v_if="panel.trust.live",
+                        id="live",
+                        title=("'A guess from how much was corrected: ' + panel.trust.live_interval",),
+                    )
                 with html.Div(classes="figure-value"):
                     html.Span("{{ panel.trust.dice }}", id="dice")
                     html.Span(
@@ -31,7 +39,24 @@ def trust() -> None:
         with html.Ul(v_if="panel.trust.reasons.length || panel.trust.factors.length", classes="reasons"):
             html.Li("{{ reason }}", v_for="reason in panel.trust.reasons", key="reason")
             html.Li("{{ factor }}", v_for="factor in panel.trust.factors", key="factor", classes="factor")
-        _overlay()
+        _overlay(workflow)
+        _places(workflow)
+
+
+def _places(workflow: Workflow) -> None:
+    """The list opens when its first place is on show: until then its room belongs to the steps below."""
+    with (
+        html.Div(v_if="panel.places.some((place) => place.shown)", classes="places", id="places"),
+        html.Button(
+            v_for="place in panel.places",
+            key="place.number",
+            type="button",
+            classes=("['place', { 'place-shown': place.shown }]",),
+            title="Look at this place",
+            click=(workflow.next_place, "[place.number]"),
+        ),
+    ):
+        html.Span("{{ place.number }}. {{ place.text }}")
 
 
 def _figure(label: str, value: str, name: str) -> None:
@@ -40,7 +65,7 @@ def _figure(label: str, value: str, name: str) -> None:
         html.Div(value, classes="figure-value", id=name)
 
 
-def _overlay() -> None:
+def _overlay(workflow: Workflow) -> None:
     with html.Div(classes="row overlay-line"):
         v.VSwitch(
             v_model=("overlay_shown",),
@@ -56,6 +81,15 @@ def _overlay() -> None:
             html.Span("low")
             html.Div(classes="legend-bar")
             html.Span("high")
+        button(
+            "Next place",
+            "next-place",
+            workflow.next_place,
+            can="panel.can.next_place",
+            why="panel.why.next_place",
+            variant="text",
+            **said(title="Where the contour is most in doubt (key N)"),
+        )
     with html.Div(v_if="overlay_shown", classes="sliders"):
         html.Label("Opacity")
         v.VSlider(
