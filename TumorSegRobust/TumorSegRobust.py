@@ -223,6 +223,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.excludeButton, "toggled", lambda chosen: self.onTool("exclude", chosen)),
             (ui.undoButton, "clicked", lambda *_args: workflow().undo()),
             (ui.redoButton, "clicked", lambda *_args: workflow().redo()),
+            (ui.nextPlaceButton, "clicked", lambda *_args: workflow().next_place()),
             (ui.overlayCheckBox, "toggled", lambda shown: binding().show_overlay(bool(shown))),
             (ui.overlaySlider, "valueChanged", lambda value: binding().show_overlay(opacity=value)),
             (ui.acceptButton, "clicked", lambda *_args: workflow().accept(ui.readerEdit.text)),
@@ -243,6 +244,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         binding.show_overlay(self.ui.overlayCheckBox.checked, opacity=self.ui.overlaySlider.value)
         workflow.image_changed.connect(self.onImage)
         workflow.contour_changed.connect(self.onContour)
+        workflow.place_changed.connect(binding.jump_to_place)
         workflow.changed.connect(self.onState)
         self._show_packages()
         self.onImage()

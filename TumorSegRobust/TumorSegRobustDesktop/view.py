@@ -25,6 +25,7 @@ BUTTONS = {
     "excludeButton": "click",
     "undoButton": "undo",
     "redoButton": "redo",
+    "nextPlaceButton": "next_place",
     "acceptButton": "accept",
     "exportButton": "export",
     "saveButton": "save",
@@ -159,8 +160,11 @@ class PanelView:
         if quality and state.interval is not None:
             low, high = state.interval
             quality += _(", between {low:.2f} and {high:.2f}").format(low=low, high=high)
+        if quality and state.live_dice is not None and state.live_dice != state.predicted_dice:
+            quality += _("; now about {dice:.2f}").format(dice=state.live_dice)
         ui.qualityLabel.setText(quality)
         ui.qualityLabel.setVisible(bool(quality))
+        ui.placeLabel.setText(_place_text(state))
 
     def _draw_contour(self, state: State) -> None:
         included = sum(click.include for click in state.clicks)
@@ -178,6 +182,16 @@ class PanelView:
             parts.append(_("accepted by {name}").format(name=state.accepted_by))
         self._ui.contourLabel.setText(" · ".join(parts))
         self._ui.contourLabel.setVisible(bool(parts))
+
+
+def _place_text(state: State) -> str:
+    """The place on show, else how many there are."""
+    from TumorSegRobustLib.workflow import line_of
+
+    count = len(state.places)
+    if not state.place:
+        return _("{count} worth a look").format(count=count) if count else ""
+    return f"{state.place}/{count}: {line_of(state.places[state.place - 1])}"
 
 
 def _breakable(text: str) -> str:

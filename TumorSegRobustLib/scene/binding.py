@@ -123,6 +123,10 @@ class SceneBinding:
             jump_to(self._scene, heart)
         return heart is not None
 
+    def jump_to_place(self, place: Any) -> None:
+        """Move the slice views to a place that is worth a look (see `Workflow.place_changed`)."""
+        jump_to(self._scene, place.position_mm)
+
     def close(self) -> None:
         """Stop following the workflow; the nodes stay in the scene."""
         for disconnect in self._disconnect:

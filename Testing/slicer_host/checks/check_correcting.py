@@ -76,6 +76,17 @@ def test_undo_and_redo_go_through_the_clicks_bit_for_bit(panel: Panel) -> None:
     np.testing.assert_array_equal(panel.contour(), clicked)
 
 
+def test_next_place_moves_the_views_and_says_why(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("emptyButton")
+    assert not panel.ui.nextPlaceButton.enabled
+    panel.press("segmentButton")
+    places = panel.workflow.state.places
+    assert panel.ui.placeLabel.text == f"{len(places)} worth a look"
+    panel.press("nextPlaceButton")
+    assert panel.ui.placeLabel.text.startswith(f"1/{len(places)}: {places[0].reason} (")
+
+
 def test_a_point_outside_the_scan_is_refused_in_one_line(panel: Panel) -> None:
     panel.open_phantom()
     panel.press("emptyButton")
