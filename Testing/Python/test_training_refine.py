@@ -140,12 +140,15 @@ def test_the_first_loss_is_that_of_the_geodesic_operator_and_training_lowers_it(
     scene = StartedScene(image, lesion, None)
     example = next(play(scene, predictor(run.average, run.device), config, Draw(1)))
     assert example.channels.shape == (len(CHANNELS), 16, 16, 16)
-    batch = tuple(torch.from_numpy(part[None]) for part in (example.channels, example.base, example.truth))
-    first = float(loss_of(run.model, batch, config, run).detach())
-    odds = torch.from_numpy(example.base)
-    both = float((torch.sigmoid(odds) * torch.from_numpy(example.truth)).sum())
-    dice = 1 - (2 * both + 10) / (float(torch.sigmoid(odds).sum()) + float(example.truth.sum()) + 10)
-    assert dice < first < dice + 5
+    parts = (example.channels, example.base, example.before, example.truth)
+    batch = tuple(torch.from_numpy(part[None]) for part in parts)
+    assert example.before.max() < 0, "a review from nothing"
+    cross = float(loss_of(run.model, batch, replace(config, dice_weight=0.0), run).detach())
+    whole = float(loss_of(run.model, batch, replace(config, dice_weight=1.0), run).detach())
+    chance = 1 / (1 + np.exp(-example.base))
+    both = float((chance * example.truth).sum())
+    dice = 1 - (2 * both + 10) / (float(chance.sum()) + float(example.truth.sum()) + 10)
+    assert whole - cross == pytest.approx(dice, abs=1e-3)
     assert not predictor(run.average, run.device)(example.channels[None]).any()
     losses = [run.advance(lambda model: loss_of(model, batch, config, run)) for _ in range(40)]
     assert losses[-1] < 0.95 * losses[0]

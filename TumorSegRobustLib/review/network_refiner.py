@@ -73,9 +73,10 @@ def corrected(
     situation: Situation, proposal: Proposal, residual: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The proposal's log-odds plus what the network says (of the region's shape), as far as the gate lets it
-    through.
+    through; what has the click's label already keeps it: an include click only adds.
     """
     k, j, i = (v - s.start for v, s in zip(situation.click.voxel, proposal.region, strict=True))
     spacing_mm = situation.image.geometry.spacing_mm[::-1]
     distance = straight_distance(box_shape(proposal.region), (float(k), float(j), float(i)), spacing_mm)
-    return proposal.log_odds + SCALE * gate_of(distance, proposal.influence_mm) * residual
+    after = proposal.log_odds + SCALE * gate_of(distance, proposal.influence_mm) * residual
+    return np.where((proposal.before > 0) == situation.click.include, proposal.before, after)

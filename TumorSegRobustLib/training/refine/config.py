@@ -25,9 +25,10 @@ class RefineConfig:
     nothing, from a truth made worse, from the first-stage package `package` (heads only; else as degraded).
     clicks: most clicks per scene. jittered: share of clicks that miss, by a normal error of `jitter_mm`.
     forget: share of clicks at which the probability before is hidden. drawn: how often the truth is that of a
-    reader, not quite the image's border (`drawing`). thick: largest slice distance, in
-    voxels of the scene. click_weight, far_weight: extra weight in the loss of the clicks' own voxels, and far
-    from the click of what was right before it. pool: examples that wait to be mixed into batches.
+    reader, not quite the image's border (`drawing`). thick: largest slice distance, in voxels of the scene.
+    click_weight, far_weight: extra weight in the loss of the clicks' own voxels, and far from the click of
+    what was right before it; dice_weight: of Dice beside the cross-entropy. pool: examples that wait to be
+    mixed into batches.
     """
 
     name: str
@@ -51,7 +52,8 @@ class RefineConfig:
     drawn: float = 0.8
     thick: int = 4
     click_weight: float = 3.0
-    far_weight: float = 2.0
+    far_weight: float = 4.0
+    dice_weight: float = 0.5
     pool: int = 32
     initial: str | None = None
     steps: int = 4000

@@ -27,7 +27,8 @@ from .config import RefineConfig, read_refine_config
 from .scenes import SceneGenerator
 from .unrolling import Example, play
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Channels (B, 8, n, n, n); base, before and truth (B, n, n, n): see `Example`."""
 
 
 def main(
@@ -105,21 +106,23 @@ def loss_of(model: nn.Module, batch: Batch, config: RefineConfig, run: Run) -> t
 
     Weighed more: the clicked spots; and away from the click what was right before, which it may not cost.
     """
-    channels, base, truth = (part.to(run.device) for part in batch)
+    channels, base, before, truth = (part.to(run.device) for part in batch)
     with run.autocast():
         residual = model(channels.to(memory_format=torch.channels_last_3d))
-    gate, before = (channels[:, CHANNELS.index(name)] for name in ("gate", "before"))
+    gate, newest = (channels[:, CHANNELS.index(name)] for name in ("gate", "newest"))
     odds = base + SCALE * gate * residual[:, 0].float()
+    includes = newest.sum((1, 2, 3)) > 0
+    kept = (before > 0) == includes.view(-1, 1, 1, 1)  # has the click's label already
     balls = torch.maximum(channels[:, CHANNELS.index("include")], channels[:, CHANNELS.index("exclude")])
-    newest = channels[:, CHANNELS.index("newest")].abs()
     was_right = ((before > 0) == (truth > 0.5)).float()
-    weight = (gate > 0) * (1 + config.click_weight * balls + config.far_weight * was_right * (1 - newest))
+    far = config.far_weight * was_right * (1 - newest.abs())
+    weight = (gate > 0) * ~kept * (1 + config.click_weight * balls + far)
     cross = functional.binary_cross_entropy_with_logits(odds, truth, reduction="none")
     cross = (cross * weight).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1)
-    chance = torch.sigmoid(odds)
+    chance = torch.where(kept, (before > 0).float(), torch.sigmoid(odds))
     both = (chance * truth).sum((1, 2, 3))
     dice = 1 - (2 * both + 10) / (chance.sum((1, 2, 3)) + truth.sum((1, 2, 3)) + 10)
-    return (cross + dice).mean()
+    return (cross + config.dice_weight * dice).mean()
 
 
 def _first_stage(package: str | None) -> Any:
@@ -148,5 +151,6 @@ def _batches(
         yield (
             torch.from_numpy(np.stack([e.channels for e in chosen])),
             torch.from_numpy(np.stack([e.base for e in chosen])),
+            torch.from_numpy(np.stack([e.before for e in chosen])),
             torch.from_numpy(np.stack([e.truth for e in chosen])),
         )

@@ -23,12 +23,13 @@ from .scenes import StartedScene
 
 @dataclass(frozen=True)
 class Example:
-    """One click. channels (8, n, n, n); base, truth (n, n, n): the geodesic operator's log-odds, and the
-    share of tumour in each voxel of the cube.
+    """One click. channels (8, n, n, n); base, before, truth (n, n, n): the geodesic operator's log-odds,
+    those before the click, and the share of tumour in each voxel of the cube.
     """
 
     channels: NDArray[np.float32]
     base: NDArray[np.float32]
+    before: NDArray[np.float32]
     truth: NDArray[np.float32]
 
 
@@ -55,7 +56,8 @@ def play(scene: StartedScene, run: Run, config: RefineConfig, draw: Draw) -> Ite
             crop = given.crop
             placed = crop.placed(proposal.log_odds * STEPS, proposal.region, levels)
             base = crop.sample_box(placed) / np.float32(STEPS)
-            yield Example(given.channels, base, crop.sample(scene.truth))
+            before = crop.sample(levels) / np.float32(STEPS)
+            yield Example(given.channels, base, before, crop.sample(scene.truth))
             residual = crop.restore(run(given.channels[None])[0, 0], proposal.region)
             levels[proposal.region] = to_levels(corrected(situation, proposal, residual))
         for old in earlier:

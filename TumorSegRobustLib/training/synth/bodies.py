@@ -72,7 +72,7 @@ class BodyGenerator:
         ground = torch.nonzero(inside[8:-8, 8:-8, 8:-8]).float() + 8
         if not len(ground):
             ground = torch.nonzero(torch.ones_like(inside)).float()
-        radius = draw.log_uniform(*c.radius)
+        radius = draw.log_uniform(*c.radius) if draw.chance(0.5) else draw.uniform(*c.radius)
         softness = draw.log_uniform(0.5, 3.0) if draw.chance(0.8) else draw.uniform(2.0, 6.0)
 
         def one(size: float) -> torch.Tensor:
