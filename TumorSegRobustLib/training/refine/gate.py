@@ -85,7 +85,7 @@ def compare(
     refiners: Mapping[str, Refiner],
     ensemble: Ensemble,
     progress: Progress,
-    readers: Sequence[Habits] = tuple(READERS[name] for name in JUDGES),
+    readers: Sequence[Habits] = tuple(map(READERS.__getitem__, JUDGES)),
 ) -> list[Read]:
     """Every case read from each of its starts, with each refiner, by each of the readers."""
     reads: list[Read] = []
