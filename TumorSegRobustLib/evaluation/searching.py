@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cc3d
 import numpy as np
@@ -24,9 +23,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from TumorSegRobustLib.evaluation.metrics import dice
+from TumorSegRobustLib.evaluation.reader import Correctable
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.models import find_foreground
-from TumorSegRobustLib.review import Click, ClickResult
+from TumorSegRobustLib.review import Click
 from TumorSegRobustLib.trust.places import Position, axial_axis
 
 VISIBLE_MM2 = 50.0
@@ -36,15 +36,6 @@ MOST_CLICKS = 20
 CLICKS_PER_LOOK = 3
 """Nobody leaves a slice with an error that he sees; nobody clicks for ever either."""
 _SHARE_OF_BODY = 0.05  # slices that hold less body than this share of the fullest one are not searched
-
-
-class Correctable(Protocol):
-    """What a reader needs of a review session."""
-
-    @property
-    def mask(self) -> NDArray[np.bool_]: ...
-
-    def click(self, click: Click) -> ClickResult: ...
 
 
 Guide = Callable[[Sequence[Position]], Sequence[Position]]
