@@ -36,6 +36,7 @@ class Actions:
             "redo": workflow.redo,
             "overlay": self.toggle_overlay,
             "next_place": workflow.next_place,
+            "start_empty": workflow.start_empty,
         }
 
     # Scan

@@ -47,6 +47,7 @@ Ctrl+Z  undo
 Ctrl+Y or Ctrl+Shift+Z  redo
 U  uncertainty on or off
 N  next place worth a look
+0  start from nothing (the review before can be continued)
 Wheel  next slice
 Left click without a tool  look here in all views
 Left drag without a tool  grey values

@@ -11,7 +11,8 @@
       return key === "y" ? "redo" : null;
     }
     if (event.altKey) return null;
-    const names = { i: "include", e: "exclude", p: "paint", r: "erase", u: "overlay", n: "next_place", escape: "none" };
+    const names = { i: "include", e: "exclude", p: "paint", r: "erase", u: "overlay", n: "next_place", 0: "start_empty",
+      escape: "none" };
     return names[key] || null;
   };
 
