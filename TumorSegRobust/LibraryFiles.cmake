@@ -63,15 +63,20 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/evaluation/statistics.py
   TumorSegRobustLib/evaluation/summary.py
   TumorSegRobustLib/export/__init__.py
+  TumorSegRobustLib/export/colour.py
   TumorSegRobustLib/export/keyhole.py
   TumorSegRobustLib/export/placement.py
   TumorSegRobustLib/export/raster.py
   TumorSegRobustLib/export/rings.py
+  TumorSegRobustLib/export/roi.py
   TumorSegRobustLib/export/rtstruct.py
   TumorSegRobustLib/export/rtstruct_reader.py
   TumorSegRobustLib/export/saving.py
+  TumorSegRobustLib/export/seg.py
   TumorSegRobustLib/export/stack.py
   TumorSegRobustLib/export/structure_set.py
+  TumorSegRobustLib/export/study.py
+  TumorSegRobustLib/export/terminology.py
   TumorSegRobustLib/export/text.py
   TumorSegRobustLib/image/__init__.py
   TumorSegRobustLib/image/checks.py
@@ -101,6 +106,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/inference/onnx_cache.py
   TumorSegRobustLib/inference/onnx_export.py
   TumorSegRobustLib/inference/openvino_backend.py
+  TumorSegRobustLib/inference/openvino_graph.py
   TumorSegRobustLib/inference/postprocess.py
   TumorSegRobustLib/inference/prediction.py
   TumorSegRobustLib/inference/torch_backend.py

@@ -192,10 +192,40 @@ def read_plastimatch(rtstruct: Path, folder: Path, scratch: Path, *options: str)
     return {file.stem: sitk.GetArrayFromImage(sitk.ReadImage(file)) > 0 for file in out.iterdir()}
 
 
-def dciodvfy_errors(file: Path) -> list[str]:
-    """The lines of dciodvfy that start with "Error"."""
+def read_frames(seg: Path, folder: Path) -> dict[str, np.ndarray]:
+    """Masks (slices, rows, columns) of a DICOM SEG by segment label: bits and headers, and no library of SEG.
+
+    Slices in order along the normal of the images in `folder`; each frame must lie on the image it names.
+    """
+    images = [pydicom.dcmread(file, stop_before_pixels=True) for file in _sorted(folder.iterdir())]
+    order = {image.SOPInstanceUID: n for n, image in enumerate(images)}
+    dataset = pydicom.dcmread(seg)
+    assert (dataset.SegmentationType, dataset.BitsAllocated) == ("BINARY", 1)
+    shape = (dataset.Rows, dataset.Columns)
+    bits = np.unpackbits(np.frombuffer(dataset.PixelData, np.uint8), bitorder="little")
+    frames = bits[: int(dataset.NumberOfFrames) * shape[0] * shape[1]].reshape(-1, *shape).astype(bool)
+    labels = {item.SegmentNumber: str(item.SegmentLabel) for item in dataset.SegmentSequence}
+    masks = {label: np.zeros((len(images), *shape), bool) for label in labels.values()}
+    (shared,) = dataset.SharedFunctionalGroupsSequence
+    orientation = shared.PlaneOrientationSequence[0].ImageOrientationPatient
+    assert np.allclose(orientation, images[0].ImageOrientationPatient)
+    assert np.allclose(shared.PixelMeasuresSequence[0].PixelSpacing, images[0].PixelSpacing)
+    for frame, group in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
+        (source,) = group.DerivationImageSequence[0].SourceImageSequence
+        n = order[source.ReferencedSOPInstanceUID]
+        position = group.PlanePositionSequence[0].ImagePositionPatient
+        assert np.allclose(position, images[n].ImagePositionPatient, atol=1e-6), "it lies beside its image"
+        own = group if "SegmentIdentificationSequence" in group else shared
+        label = labels[own.SegmentIdentificationSequence[0].ReferencedSegmentNumber]
+        assert not masks[label][n].any(), "two frames of one segment on one image"
+        masks[label][n] = frame
+    return masks
+
+
+def dciodvfy_errors(file: Path, kind: str = "RTStructureSet") -> list[str]:
+    """The lines of dciodvfy that start with "Error"; kind: what it calls the object."""
     said = run("dciodvfy", file).stderr
-    assert "RTStructureSet" in said, f"dciodvfy did not recognise the object: {said}"
+    assert kind in said, f"dciodvfy did not recognise the object: {said}"
     return [line for line in said.splitlines() if line.startswith("Error")]
 
 

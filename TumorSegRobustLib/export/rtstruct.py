@@ -10,38 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.export.keyhole import polygons
 from TumorSegRobustLib.export.placement import place
+from TumorSegRobustLib.export.roi import RED, Roi, check_destination, check_rois
 from TumorSegRobustLib.export.saving import save
 from TumorSegRobustLib.export.stack import Stack, find_series, read_stack
-from TumorSegRobustLib.export.structure_set import DISCLAIMER, SOFTWARE, Contour, Structure, structure_set
-from TumorSegRobustLib.export.text import MOST_LONG, MOST_SHORT, name_notice, one_line, paragraph
+from TumorSegRobustLib.export.structure_set import Contour, Structure, structure_set
+from TumorSegRobustLib.export.study import DISCLAIMER, SOFTWARE
+from TumorSegRobustLib.export.text import MOST_SHORT, name_notice, one_line, paragraph
 from TumorSegRobustLib.image import DicomSeries, Image
 from TumorSegRobustLib.version import __version__
-
-ALGORITHMS = ("AUTOMATIC", "SEMIAUTOMATIC", "MANUAL")
-RED = (255, 0, 0)
-
-
-@dataclass(frozen=True)
-class Roi:
-    """A region of interest to write.
-
-    mask: foreground > 0, on any grid that overlaps the series.
-    name: unique in the file, AAPM TG-263 style.
-    colour: red, green, blue, 0..255.
-    interpreted_type: DICOM's RT ROI Interpreted Type.
-    algorithm: "AUTOMATIC" when nobody touched the contour, "SEMIAUTOMATIC" when it was corrected, "MANUAL"
-    when it was drawn.
-    """
-
-    mask: Image
-    name: str = "GTVp"
-    colour: tuple[int, int, int] = RED
-    interpreted_type: str = "GTV"
-    algorithm: str = "SEMIAUTOMATIC"
-    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,10 +83,10 @@ def write_rtstruct_rois(
     """As write_rtstruct, with several regions in one file."""
     path = Path(out)
     found = find_series(series)
-    _check_destination(path, found)
+    check_destination(path, found, "RTSTRUCT")
     label = one_line("structure set label", label, MOST_SHORT)
     about = paragraph("description", f"{SOFTWARE} {__version__}, {DISCLAIMER}. {description}")
-    checked = _check_rois(rois)
+    checked = check_rois(rois)
     stack = read_stack(found.files)
     structures: list[Structure] = []
     notices: list[str] = []
@@ -143,34 +121,3 @@ def _polygons_of(plane: np.ndarray) -> list[np.ndarray]:
     corner = np.array([columns[0], rows[0]])
     box = plane[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return [polygon + corner for polygon in polygons(box)]
-
-
-def _check_destination(path: Path, series: DicomSeries) -> None:
-    if path.is_dir():
-        raise UnusableInput(f"{path} is a folder; give the file to write, such as {path / 'rtstruct.dcm'}")
-    if path.exists() and any(path.samefile(file) for file in series.files):
-        raise UnusableInput(
-            f"{path} is one of the images of the series; choose another name for the RTSTRUCT"
-        )
-
-
-def _check_rois(rois: Sequence[Roi]) -> list[str]:
-    if not rois:
-        raise UnusableInput("There is no region of interest to write; give at least one mask")
-    names = [one_line("structure name", roi.name, MOST_LONG) for roi in rois]
-    for n, name in enumerate(names):
-        if name.casefold() in (other.casefold() for other in names[:n]):
-            raise UnusableInput(
-                f"Two structures are called {name!r}; names must differ by more than upper and lower case"
-            )
-    for roi, name in zip(rois, names, strict=True):
-        if len(roi.colour) != 3 or not all(isinstance(c, int) and 0 <= c <= 255 for c in roi.colour):
-            raise UnusableInput(
-                f"The colour of {name} must be three whole numbers from 0 to 255, got {roi.colour}"
-            )
-        if roi.algorithm not in ALGORITHMS:
-            raise UnusableInput(
-                f"The algorithm of {name} must be one of {', '.join(ALGORITHMS)}, got {roi.algorithm!r}"
-            )
-        one_line(f"type of {name}", roi.interpreted_type, MOST_SHORT)
-    return names

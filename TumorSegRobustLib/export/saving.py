@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset
 
 from TumorSegRobustLib.errors import UnusableInput
 
 
-def save(dataset: FileDataset, path: Path) -> None:
+def save(dataset: Dataset, path: Path) -> None:
     """Write beside the destination, flush to the disk and rename; missing folders are made.
 
     Raises UnusableInput when the place cannot be written, and leaves nothing behind then.
@@ -40,12 +40,13 @@ def save(dataset: FileDataset, path: Path) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _encode(dataset: FileDataset) -> bytes:
+def _encode(dataset: Dataset) -> bytes:
     buffer = BytesIO()
     options: dict[str, Any] = {"enforce_file_format": True}
     if int(pydicom.__version__.split(".")[0]) < 3:  # Slicer 5.10 ships pydicom 2.4
         options = {"write_like_original": False}
-        dataset.is_little_endian, dataset.is_implicit_VR = True, True
+        syntax = dataset.file_meta.TransferSyntaxUID
+        dataset.is_little_endian, dataset.is_implicit_VR = True, syntax.is_implicit_VR
     pydicom.dcmwrite(buffer, dataset, **options)
     return buffer.getvalue()
 

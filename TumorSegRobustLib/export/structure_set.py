@@ -15,27 +15,19 @@ import numpy as np
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import ImplicitVRLittleEndian
 
-from TumorSegRobustLib.export.stack import PATIENT_AND_STUDY, Stack
+from TumorSegRobustLib.export.stack import Stack
+from TumorSegRobustLib.export.study import DISCLAIMER, SOFTWARE, fresh_uid, series_number, take_over, text_of
 from TumorSegRobustLib.export.text import character_set, decimal
 from TumorSegRobustLib.version import __version__
 
-SOFTWARE = "TumorSegRobust"
-DISCLAIMER = "research software, not a medical device"
 RT_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 # Detached Study Management: retired as a service, still the class by which RTSTRUCT refers to a study.
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 # Made once from a random UUID (PS3.5 B.2): tells which software wrote a file.
 _IMPLEMENTATION = "2.25.258710408028255733555847088664984337310"
 _CONTOUR_DATA = 0x30060050
-_OPTIONAL = {  # taken over only where the images have it
-    "IssuerOfPatientID",
-    "StudyDescription",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "DeidentificationMethodCodeSequence",
-}
 
 
 @dataclass(frozen=True)
@@ -63,12 +55,11 @@ def structure_set(
     structures: Sequence[Structure], stack: Stack, label: str, description: str, now: datetime
 ) -> FileDataset:
     """A new instance in a new series of the images' study, with fresh UIDs."""
-    uid = _fresh_uid()
+    uid = fresh_uid()
     dataset = FileDataset("", {}, file_meta=_file_meta(uid), preamble=b"\0" * 128)
-    _patient_and_study(dataset, stack)
+    take_over(dataset, stack)
     own = [label, description, *(text for s in structures for text in (s.name, s.description))]
-    copied = [str(e.value) for e in dataset if e.VR in ("PN", "LO", "SH", "ST", "LT", "UT") and e.value]
-    characters = character_set(stack.headers[0].get("SpecificCharacterSet"), copied, own)
+    characters = character_set(stack.headers[0].get("SpecificCharacterSet"), text_of(dataset), own)
     if characters:
         dataset.SpecificCharacterSet = characters
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
@@ -79,8 +70,8 @@ def structure_set(
         InstanceCreationDate=date,
         InstanceCreationTime=time,
         Modality="RTSTRUCT",
-        SeriesInstanceUID=_fresh_uid(),
-        SeriesNumber=_series_number(stack),
+        SeriesInstanceUID=fresh_uid(),
+        SeriesNumber=str(series_number(stack)),
         SeriesDate=date,
         SeriesTime=time,
         SeriesDescription=f"{SOFTWARE} contours",
@@ -105,10 +96,6 @@ def structure_set(
     return dataset
 
 
-def _fresh_uid() -> str:
-    return str(generate_uid(prefix=None))  # 2.25.<random UUID>
-
-
 def _file_meta(uid: str) -> FileMetaDataset:
     meta = FileMetaDataset()
     _set(
@@ -121,20 +108,6 @@ def _file_meta(uid: str) -> FileMetaDataset:
         ImplementationVersionName=f"TUMORSEG {__version__}"[:16],
     )
     return meta
-
-
-def _patient_and_study(dataset: Dataset, stack: Stack) -> None:
-    header = stack.headers[0]
-    for name in PATIENT_AND_STUDY:
-        if name in header:
-            dataset[name] = header[name]
-        elif name not in _OPTIONAL:
-            setattr(dataset, name, "")
-
-
-def _series_number(stack: Stack) -> str:
-    """A thousand above the images, so that the contours are listed after the scans of the study."""
-    return str(1000 + int(stack.headers[0].get("SeriesNumber", None) or 0))
 
 
 def _referenced_images(stack: Stack) -> Dataset:
