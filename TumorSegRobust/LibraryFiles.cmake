@@ -49,6 +49,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/evaluation/aiming.py
   TumorSegRobustLib/evaluation/calibration.py
   TumorSegRobustLib/evaluation/charts.py
+  TumorSegRobustLib/evaluation/comparing.py
   TumorSegRobustLib/evaluation/curve.py
   TumorSegRobustLib/evaluation/evaluating.py
   TumorSegRobustLib/evaluation/habits.py
@@ -259,9 +260,11 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
   TumorSegRobustLib/workflow/case.py
+  TumorSegRobustLib/workflow/correcting.py
   TumorSegRobustLib/workflow/describing.py
   TumorSegRobustLib/workflow/desk.py
   TumorSegRobustLib/workflow/doing.py
+  TumorSegRobustLib/workflow/finishing.py
   TumorSegRobustLib/workflow/journals.py
   TumorSegRobustLib/workflow/looking.py
   TumorSegRobustLib/workflow/messages.py
@@ -345,6 +348,7 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/evaluation/report.html.j2
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
   TumorSegRobustLib/training/configs/brain-mr-c.yaml
+  TumorSegRobustLib/training/configs/brain-mr-e.yaml
   TumorSegRobustLib/training/configs/brain-mr-research-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-research.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml

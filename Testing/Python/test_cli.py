@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from fixtures_cli import Answer, blob, call, files_below, head, position_of, save, write_clicks
-from fixtures_export import Grid, write_series
+from fixtures_export import Grid, read_frames, write_series
 from fixtures_inference import tiny_package
 
 from TumorSegRobustLib.cli import program, run
@@ -31,6 +31,7 @@ COMMANDS = [
     ["models", "info"],
     ["models", "verify"],
     ["export", "rtstruct"],
+    ["export", "seg"],
     ["journal", "verify"],
     ["journal", "replay"],
     ["train", "synth"],
@@ -230,7 +231,10 @@ def test_simulate_from_a_model_and_with_jitter_is_repeatable(
     assert curve(2) != first
 
 
-def test_export_rtstruct_of_a_mask_on_its_series(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", ["rtstruct", "seg"])
+def test_export_of_a_mask_on_its_series(
+    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     import pydicom
 
     series = write_series(tmp_path / "series", Grid((9, 24, 24)))
@@ -242,10 +246,17 @@ def test_export_rtstruct_of_a_mask_on_its_series(tmp_path: Path, capfd: pytest.C
     sitk.WriteImage(mask, str(tmp_path / "mask.nii.gz"))
     out = tmp_path / "new" / "gtv.dcm"
     words = ("--segmentation", tmp_path / "mask.nii.gz", "--dicom", series, "--out", out, "--name", "GTVn")
-    answer = call(capfd, "export", "rtstruct", *words, "--json")
+    answer = call(capfd, "export", kind, *words, "--label", "BOARD", "--json")
     assert answer.code == 0
     assert files_below(tmp_path / "new") == {"gtv.dcm"}
-    assert pydicom.dcmread(out).StructureSetROISequence[0].ROIName == "GTVn"
+    written = pydicom.dcmread(out)
+    if kind == "rtstruct":
+        assert (written.StructureSetROISequence[0].ROIName, written.StructureSetLabel) == ("GTVn", "BOARD")
+    else:
+        assert (written.SegmentSequence[0].SegmentLabel, written.ContentLabel) == ("GTVn", "BOARD")
+        assert np.array_equal(read_frames(out, series)["GTVn"], voxels > 0)
+    assert answer.document[kind] == str(out)
+    assert answer.document["images"] == 9
     assert answer.document["volume_ml"] == pytest.approx(3 * 7 * 7 * 2.5 / 1000)
 
 

@@ -249,7 +249,7 @@ def test_a_single_scan_goes_to_the_networks_without_a_name(desk: Desk) -> None:
 def test_rtstruct_of_a_scan_that_was_not_dicom_says_what_is_missing(desk: Desk, tmp_path: Path) -> None:
     desk.segmented()
     assert "export" not in desk.state.can
-    assert desk.state.why_not["export"].startswith("RTSTRUCT needs the DICOM series of the scan")
+    assert desk.state.why_not["export"].startswith("RTSTRUCT and DICOM SEG need the DICOM series")
     with pytest.raises(UnusableInput, match="open the DICOM folder, or save the contour as NIfTI"):
         desk.workflow.export_rtstruct(tmp_path / "out.dcm")
 

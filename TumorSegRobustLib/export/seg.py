@@ -31,7 +31,14 @@ from TumorSegRobustLib.export.study import (
     text_of,
 )
 from TumorSegRobustLib.export.terminology import concepts_of
-from TumorSegRobustLib.export.text import MOST_LONG, MOST_SHORT, character_set, one_line, paragraph
+from TumorSegRobustLib.export.text import (
+    MOST_LONG,
+    MOST_SHORT,
+    character_set,
+    one_line,
+    paragraph,
+    person_name,
+)
 from TumorSegRobustLib.image import DicomSeries
 from TumorSegRobustLib.version import __version__
 
@@ -118,8 +125,7 @@ def write_seg(
         paragraph(f"description of {name}", roi.description or description)
         for roi, name in zip(rois, names, strict=True)
     ]
-    creator = creator.replace("=", " ").strip()  # DICOM's sign between the scripts of a name
-    creator = one_line("name of the creator", creator, MOST_LONG) if creator else ""
+    creator = person_name(creator)
     model = one_line("model", model, MOST_LONG) if model else ""
     stack = read_stack(found.files)
     placed = [place(roi.mask, stack, name) for roi, name in zip(rois, names, strict=True)]

@@ -41,6 +41,16 @@ def paragraph(what: str, value: str) -> str:
     return text
 
 
+def person_name(value: str) -> str:
+    """A name as a person has typed it, for a DICOM PN: what has a meaning of its own there becomes a space.
+
+    Never refused: who answers for a contour has been recorded already, and must not keep it from leaving.
+    """
+    text = unicodedata.normalize("NFC", value)
+    kept = "".join(" " if sign in "\\=" or _is_unwritable(sign) else sign for sign in text)
+    return " ".join(kept.split())[:MOST_LONG]
+
+
 def _is_unwritable(sign: str) -> bool:
     """Control characters, and halves of characters as come from a command line in a foreign encoding."""
     return unicodedata.category(sign) in ("Cc", "Cs")

@@ -193,10 +193,15 @@ class Review:
         return "SEMIAUTOMATIC" if self.session.clicks_of(segment) else "MANUAL"
 
     @property
+    def model(self) -> str:
+        """Id and version of the model package that proposed the contour, "" where none did."""
+        model = self.proposal.result.get("model")
+        return f"{model['id']} {model['version']}" if model else ""
+
+    @property
     def provenance(self) -> str:
         """Who made the contour and who accepted it: one line for those who receive it."""
-        model = self.proposal.result.get("model")
-        made = f"Proposed by model {model['id']} {model['version']}" if model else "Made by hand"
+        made = f"Proposed by model {self.model}" if self.model else "Made by hand"
         accepted = self.session.accepted
         by = f"accepted by {accepted.name}, {accepted.time}" if accepted else "not accepted by anyone yet"
         return f"{made}, {len(self.session.clicks)} clicks, {by}."

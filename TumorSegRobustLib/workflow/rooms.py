@@ -137,6 +137,33 @@ def write_rtstruct(
     return write_rtstruct_rois(rois, series, out, description=description).notices
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where contours come from: a line about it, who accepted them and which model proposed them, or ""."""
+
+    description: str
+    accepted_by: str = ""
+    model: str = ""
+
+
+def write_seg(
+    structures: Sequence[Structure], series: DicomSeries, out: Path, origin: Origin
+) -> Sequence[str]:
+    """What the user should know of the written file."""
+    from ..export import Roi
+    from ..export import write_seg as of_export
+
+    rois = [Roi(s.mask, s.name, s.colour, algorithm=s.algorithm) for s in structures]
+    return of_export(
+        rois,
+        series,
+        out,
+        description=origin.description,
+        creator=origin.accepted_by,
+        model=origin.model,
+    ).notices
+
+
 def kind_of(name: str) -> str:
     """DICOM's RT ROI Interpreted Type of a structure named as in AAPM TG-263."""
     return next((kind for kind in ("CTV", "PTV") if name.upper().startswith(kind)), "GTV")
@@ -160,4 +187,5 @@ class Rooms:
     start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
     write_rtstruct: Callable[[Sequence[Structure], DicomSeries, Path, str], Sequence[str]] = write_rtstruct
+    write_seg: Callable[[Sequence[Structure], DicomSeries, Path, Origin], Sequence[str]] = write_seg
     sample_folder: Callable[[], Path] = sample_folder

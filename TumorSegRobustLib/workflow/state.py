@@ -146,8 +146,8 @@ class Situation:
             reasons["accept"] = "This contour has been accepted already."
         if not self.has_series:
             reasons["export"] = (
-                "RTSTRUCT needs the DICOM series of the scan, and this scan was opened from another kind of "
-                "file: open the DICOM folder, or save the contour as NIfTI."
+                "RTSTRUCT and DICOM SEG need the DICOM series of the scan, and this scan was opened from "
+                "another kind of file: open the DICOM folder, or save the contour as NIfTI."
             )
         elif self.volume_ml <= 0:
             reasons["export"] = "The contour is empty: there is nothing to export."

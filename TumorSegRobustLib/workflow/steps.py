@@ -17,7 +17,7 @@ from .journals import new_journal
 from .networks import Networks
 from .proposal import Proposal
 from .reviewing import FIRST, Review
-from .rooms import Rooms, Structure
+from .rooms import Origin, Rooms, Structure
 
 if TYPE_CHECKING:
     from ..image import DicomSeries, Image
@@ -127,21 +127,46 @@ def export_rtstruct(
 ) -> str:
     """Write RTSTRUCT to `path`, or into a new file in the folder `path`; returns what to tell of it."""
     assert case.series is not None
-    out = path / f"RTSTRUCT_{case.digest}_{datetime.now():%Y%m%d_%H%M%S}.dcm" if path.is_dir() else path
-    structures = _structures(case, review, name)
-    notices = rooms.write_rtstruct(structures, case.series, out, review.provenance)
+    out = _file_in(path, "RTSTRUCT", case)
+    notices = rooms.write_rtstruct(_structures(case, review, name, _RED), case.series, out, review.provenance)
     review.session.exported(out, "rtstruct", known_as(out))
     return " ".join([f"Written: {out}", *notices])
 
 
-def _structures(case: Case, review: Review, name: str) -> list[Structure]:
-    """The segments that hold anything; the first one is called `name`, and red as in planning systems."""
+def export_seg(
+    rooms: Rooms, case: Case, review: Review, path: Path, name: str, known_as: Callable[[Path], Path]
+) -> str:
+    """The same as DICOM SEG, in the colours of the panel; who accepted the review answers for its content."""
+    assert case.series is not None
+    out = _file_in(path, "SEG", case)
+    accepted = review.session.accepted
+    notices = rooms.write_seg(
+        _structures(case, review, name),
+        case.series,
+        out,
+        Origin(review.provenance, accepted.name if accepted else "", review.model),
+    )
+    review.session.exported(out, "seg", known_as(out))
+    return " ".join([f"Written: {out}", *notices])
+
+
+def _file_in(path: Path, kind: str, case: Case) -> Path:
+    """A new file in the folder `path`; or `path` itself, where it is no folder."""
+    return path / f"{kind}_{case.digest}_{datetime.now():%Y%m%d_%H%M%S}.dcm" if path.is_dir() else path
+
+
+def _structures(
+    case: Case, review: Review, name: str, first_colour: tuple[int, int, int] | None = None
+) -> list[Structure]:
+    """The segments that hold anything; the first one is called `name`, and may have a colour of its own (red,
+    as in planning systems).
+    """
     session = review.session
     return [
         Structure(
             case.image.with_voxels(session.mask_of(segment.id)),
             name if segment.id == FIRST else segment.name,
-            _RED if segment.id == FIRST else segment.colour,
+            first_colour if first_colour and segment.id == FIRST else segment.colour,
             review.algorithm_of(segment.id),
         )
         for segment in session.segments

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from ..errors import UnusableInput
 from ..progress import Progress
 from . import steps
 from .case import Case
+from .correcting import Correcting
 from .desk import Desk
 from .doing import Doing
+from .finishing import Finishing
 from .journals import Unfinished, default_work_folder
 from .looking import Looking
 from .networks import Networks
-from .pointing import next_name, place_in, stroke_in, usable_radius
+from .pointing import next_name
 from .proposal import Proposal
 from .reviewing import Review
 from .rooms import EnsembleFactory, Rooms
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 
 _PATIENCE_S = 20.0
-T = TypeVar("T")
 
 
 class Workflow:
@@ -66,7 +66,6 @@ class Workflow:
         known_as: what the journal calls a file that is written to a path and then moved by the caller."""
         self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
         self._rooms = rooms or Rooms()
-        self._known_as = known_as
         self._networks = Networks(
             ensemble_factory or self._rooms.make_ensemble, self._rooms.adapting, self._rooms.warm_refiner
         )
@@ -77,6 +76,8 @@ class Workflow:
         self._looking = Looking(self._desk, self._runner)
         self.place_changed = self._looking.place_changed
         self._do = Doing(self._desk, self._runner, self.work_folder, self._warm_up)
+        self._correct = Correcting(self._desk, self._runner, self._do)
+        self._finish = Finishing(self._do, self._rooms, known_as)
         self._desk.update()
 
     # What there is to see
@@ -246,22 +247,7 @@ class Workflow:
 
     def click(self, position_mm: Sequence[float], include: bool | None = None) -> None:
         """`position_mm`: LPS. Without `include` the tool in hand decides. Clicks are done in order."""
-        if not self._do.allowed("click"):
-            return
-        tool = self.state.tool
-        if include is None and tool in ("paint", "erase"):
-            self.stroke([position_mm])
-            return
-        if include is None and tool == "none":
-            self._runner.refuse("Choose Include or Exclude first, then click.")
-            return
-        from ..review import Click
-
-        include = tool == "include" if include is None else bool(include)
-        position = self._checked(lambda: place_in(self.image, position_mm))
-        if position is not None:
-            click = Click(position, include)
-            self._do.edit("click", "The click.", lambda review: review.click(click))
+        self._correct.click(position_mm, include)
 
     def remove_click(self, number: int) -> None:
         """Delete one click (`number`: one of `state.click_numbers`), as if it had never been made."""
@@ -269,15 +255,11 @@ class Workflow:
 
     def move_click(self, number: int, position_mm: Sequence[float]) -> None:
         """Put one click elsewhere (LPS mm)."""
-        if self._do.allowed("click"):
-            position = self._checked(lambda: place_in(self.image, position_mm))
-            if position is not None:
-                self._do.edit("click", "Moving the click.", lambda r: r.move_click(number, position))
+        self._correct.move_click(number, position_mm)
 
     def paint(self, mask: NDArray, segment: int | None = None) -> None:
         """Take a whole contour edited by hand, bool (k, j, i): of the active segment, or of another."""
-        painted = mask.astype(bool)  # a copy, since the host may go on painting
-        self._do.edit("paint", "Painting.", lambda review: review.paint(painted, segment))
+        self._correct.paint(mask, segment)
 
     def brush(
         self, position_mm: Sequence[float], radius_mm: float | None = None, add: bool | None = None
@@ -291,19 +273,11 @@ class Workflow:
         """Paint (`add`) or erase with a round brush along positions (LPS); one step for undo. Without
         `radius_mm` and `add` the brush and the tool in hand decide.
         """
-        if not self._do.allowed("paint"):
-            return
-        along = self._checked(lambda: stroke_in(self.image, along_mm))
-        radius = self.state.brush_mm if radius_mm is None else float(radius_mm)
-        adds = self.state.tool != "erase" if add is None else bool(add)
-        if along is not None:
-            self._do.edit("paint", "Painting.", lambda review: review.stroke(along, radius, adds))
+        self._correct.stroke(along_mm, radius_mm, add)
 
     def set_brush(self, radius_mm: float) -> None:
         """Radius of the tools "paint" and "erase"."""
-        radius = self._checked(lambda: usable_radius(radius_mm))
-        if radius is not None:
-            self._desk.update(brush_mm=radius, error="")
+        self._correct.set_brush(radius_mm)
 
     def refuse(self, why: str) -> None:
         """The host cannot take what was asked for: one line is shown, nothing else changes."""
@@ -346,25 +320,19 @@ class Workflow:
 
     def accept(self, name: str, comment: str = "") -> None:
         """Record who accepted the contour. Possible whatever the triage says: nothing is forced."""
-        self._do.edit("accept", "Accepting.", lambda review: review.accept(name.strip(), comment.strip()))
+        self._finish.accept(name, comment)
 
     def export_rtstruct(self, path: str | Path, name: str = "GTVp") -> None:
-        """Write the contour as RTSTRUCT to `path`, or into the folder `path`."""
-        out = Path(path).expanduser()
+        """Write every segment as RTSTRUCT to `path`, or into the folder `path`; `name`: of the first one."""
+        self._finish.export_rtstruct(path, name)
 
-        def work(case: Case, review: Review, _: Progress) -> str:
-            return steps.export_rtstruct(self._rooms, case, review, out, name, self._known_as)
-
-        self._do.finish("export", "Writing RTSTRUCT.", work)
+    def export_seg(self, path: str | Path, name: str = "GTVp") -> None:
+        """Write every segment as DICOM SEG to `path`, or into the folder `path`; `name`: of the first one."""
+        self._finish.export_seg(path, name)
 
     def save(self, folder: str | Path) -> None:
         """Write the files of `tumorsegrobust segment`, and those of `refine` once there was a review."""
-        out = Path(folder).expanduser()
-
-        def work(case: Case, review: Review, progress: Progress) -> str:
-            return steps.save(case, review, out, progress, self._known_as)
-
-        self._do.finish("save", "Saving.", work)
+        self._finish.save(folder)
 
     def wait(self, timeout: float | None = None, pump: Call | None = None) -> bool:
         """Until every command is done and its result has arrived; False after `timeout` seconds.
@@ -383,14 +351,6 @@ class Workflow:
         self._networks.wait(_PATIENCE_S)  # a thread still inside torch at exit would abort the program
         if self.session is not None:
             self.session.close()
-
-    def _checked(self, look: Callable[[], T]) -> T | None:
-        """What `look` gives; None, and the reason told, where it refuses."""
-        try:
-            return look()
-        except UnusableInput as why:
-            self._runner.refuse(str(why))
-            return None
 
     def _warm_up(self) -> None:
         if self._runner.background and self._desk.case is not None:
