@@ -18,12 +18,12 @@ FLOORS = {
     "trust": 4,
     "review": 4,
     "evaluation": 5,
-    "workflow": 5,
+    "workflow": 6,
     "training": 6,
-    "scene": 6,
-    "app": 7,
-    "TumorSegRobust": 7,  # the desktop module, outside the library
-    "cli": 8,
+    "scene": 7,
+    "app": 8,
+    "TumorSegRobust": 8,  # the desktop module, outside the library
+    "cli": 9,
 }
 GROUND = frozenset({"errors", "progress", "resources", "version"})
 # Which rooms may know a toolkit; a toolkit that is not named here is free for all.
@@ -86,7 +86,7 @@ def test_every_room_has_a_floor(repository: Path) -> None:
         ("TumorSegRobustLib/image/a.py", "from ..trust import assess", "runs up"),
         ("TumorSegRobustLib/image/a.py", "import TumorSegRobustLib.cli.program", "runs up"),
         ("TumorSegRobustLib/trust/a.py", "def f():\n    from ..review.session import X", "same floor"),
-        ("TumorSegRobustLib/workflow/a.py", "from .. import evaluation", "same floor"),
+        ("TumorSegRobustLib/workflow/a.py", "from .. import training", "same floor"),
         ("TumorSegRobustLib/app/a.py", "import TumorSegRobust", "same floor"),
         (
             "TumorSegRobustLib/image/a.py",
