@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,14 @@ import pytest
 from fixtures_inference import a_head, tiny_package
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.inference import Ensemble, memory, onnx_cache, openvino_backend, resolve_device
+from TumorSegRobustLib.inference import (
+    Ensemble,
+    devices,
+    memory,
+    onnx_cache,
+    openvino_backend,
+    resolve_device,
+)
 from TumorSegRobustLib.inference.devices import resolve_backend, resolve_precision
 from TumorSegRobustLib.inference.openvino_backend import OpenVinoBackend
 from TumorSegRobustLib.inference.torch_backend import PassInterruptedError, TorchBackend
@@ -33,6 +39,12 @@ def package(tmp_path_factory) -> ModelPackage:
 @pytest.fixture(scope="module")
 def volume() -> np.ndarray:
     return np.random.default_rng(0).normal(size=(1, 1, 32, 48, 32)).astype(np.float32)
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if these libraries were not installed."""
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 class TestDevices:
@@ -71,10 +83,25 @@ class TestDevices:
             resolve_backend("tensorrt", "cpu")
         with pytest.raises(UnusableInput, match="runs on the CPU, not on cuda"):
             resolve_backend("openvino", "cuda")
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        without(monkeypatch, "openvino")
         assert resolve_backend("auto", "cpu") == "torch"
         with pytest.raises(UnusableInput, match="openvino is not installed"):
             resolve_backend("openvino", "cpu")
+
+    def test_without_pytorch_the_cpu_and_openvino_are_used(self, monkeypatch):
+        monkeypatch.setattr(devices, "_may_have_gpu", lambda: True)
+        without(monkeypatch, "torch", "monai")
+        assert resolve_device("auto") == "cpu"
+        assert resolve_backend("auto", "cpu") == "openvino"
+        with pytest.raises(UnusableInput, match=r"^Device cuda needs PyTorch and MONAI, .* or use cpu\.$"):
+            resolve_device("cuda")
+        with pytest.raises(UnusableInput, match=r"^Backend torch needs PyTorch and MONAI, .* openvino\.$"):
+            resolve_backend("torch", "cpu")
+
+    def test_without_both_what_to_install_is_said(self, monkeypatch):
+        without(monkeypatch, "torch", "openvino")
+        with pytest.raises(UnusableInput, match=r"neither is installed; install 'openvino'\.$"):
+            resolve_backend("auto", "cpu")
 
     def test_the_reference_precision_is_the_rule_on_the_cpu(self):
         assert resolve_precision("auto", "cpu") == "f32"
@@ -179,6 +206,26 @@ print(prediction.backend, "torch" in sys.modules, "monai" in sys.modules)
         root = Path(__file__).resolve().parents[2]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
         assert done.stdout.strip() == "openvino False False"
+
+    def test_the_cache_is_read_without_pytorch_and_filled_only_with_it(self, package, volume, monkeypatch):
+        expected = OpenVinoBackend(package, package.members[0], "f32").run(volume)
+        without(monkeypatch, "torch", "monai")
+        again = OpenVinoBackend(package, package.members[0], "f32")
+        np.testing.assert_array_equal(again.run(volume), expected)
+        monkeypatch.setattr(openvino_backend, "cached_onnx", lambda member: None)
+        with pytest.raises(UnusableInput) as refusal:
+            Ensemble(package, device="cpu").predict(a_head())
+        assert str(refusal.value) == (
+            "Converting the network BasicUNet for OpenVINO needs PyTorch and MONAI, which are not installed; "
+            "install torch and monai, or choose another model."
+        )
+
+    def test_a_network_that_is_built_directly_leaves_no_cache(self, tmp_path, cache, monkeypatch):
+        args = {"spatial_dims": 3, "in_channels": 1, "out_channels": 2, "channels": [4, 8], "strides": [2]}
+        package = tiny_package(tmp_path / "p", members=1, network={"name": "UNet", "args": args})
+        without(monkeypatch, "torch", "monai")
+        assert Ensemble(package, device="cpu").predict(a_head()).backend == "openvino"
+        assert not cache.exists()
 
     def test_a_damaged_cache_entry_is_not_used(self, package, cache, volume):
         expected = OpenVinoBackend(package, package.members[0], "f32").run(volume)

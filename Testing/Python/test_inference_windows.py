@@ -77,6 +77,28 @@ def test_windows_give_the_same_as_one_pass_for_a_pointwise_network(volume):
     assert len(backend.shapes) == 2
 
 
+class Local(Pointwise):
+    """Logits that depend on where in its window a voxel lies, as at the borders of a real network."""
+
+    def run(self, volume: np.ndarray) -> np.ndarray:
+        place = np.indices(volume.shape[2:]).sum(0) / 100
+        return super().run(volume) + place.astype(np.float32)
+
+
+@pytest.mark.parametrize("window", [(32, 32, 32), (48, 64, 32), (64, 48, 64)])
+def test_overlapping_windows_are_laid_and_weighed_as_by_monai(volume, window):
+    import torch
+    from monai.inferers import SlidingWindowInferer
+
+    inferer = SlidingWindowInferer(window, sw_batch_size=1, overlap=0.25, mode="gaussian")
+    local = Local()
+    expected = inferer(torch.from_numpy(volume[None]), lambda part: torch.from_numpy(local.run(part.numpy())))
+    backend = Local()
+    found = run(backend, volume, preferred=window)
+    np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
+    assert backend.shapes == local.shapes
+
+
 def test_progress_is_reported_after_every_window(volume):
     seen = []
     run(Pointwise(), volume, Progress(lambda *report: seen.append(report)), budget_mb=36.0)

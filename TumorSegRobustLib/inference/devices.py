@@ -1,14 +1,17 @@
-"""Which device the networks run on; PyTorch (1.3 s to import) is asked only where a GPU may be."""
+"""Which device the networks run on; PyTorch (1.3 s to import) is asked only where a GPU may be.
+
+Without PyTorch everything runs on the CPU, in OpenVINO.
+"""
 
 from __future__ import annotations
 
 import ctypes.util
-import importlib.util
 import platform
 import sys
 from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.models import is_installed, require_torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 BACKENDS = ("auto", "torch", "openvino")
@@ -19,8 +22,9 @@ def resolve_device(wanted: str = "auto") -> str:
     """"cpu", "cuda" or "mps" ("cuda:1" is kept). UnusableInput when the wanted one is unknown or absent."""
     if wanted.split(":")[0] not in DEVICES:
         raise UnusableInput(f"Device {wanted!r} is unknown; use one of {', '.join(DEVICES)}.")
-    if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
+    if wanted == "cpu" or (wanted == "auto" and not (_may_have_gpu() and is_installed("torch"))):
         return "cpu"
+    require_torch(f"Device {wanted}", "use cpu")
     import torch
 
     usable = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -43,13 +47,19 @@ def resolve_backend(wanted: str, device: str) -> str:
     """"torch" or "openvino" for a resolved device. UnusableInput when the wanted one cannot be used."""
     if wanted not in BACKENDS:
         raise UnusableInput(f"Backend {wanted!r} is unknown; use one of {', '.join(BACKENDS)}.")
-    installed = importlib.util.find_spec("openvino") is not None
+    installed = is_installed("openvino")
+    if wanted == "torch":
+        require_torch("Backend torch", "use backend openvino")
     if wanted == "openvino":
         if device != "cpu":
             raise UnusableInput(f"Backend openvino runs on the CPU, not on {device}; use device cpu.")
         if not installed:
             raise UnusableInput("Backend openvino is not installed; install 'openvino' or use backend torch.")
     if wanted == "auto":
+        if device == "cpu" and not (installed or is_installed("torch")):
+            raise UnusableInput(
+                "Networks need OpenVINO or PyTorch, and neither is installed; install 'openvino'."
+            )
         return "openvino" if device == "cpu" and installed else "torch"
     return wanted
 

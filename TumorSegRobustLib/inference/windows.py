@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,6 +18,8 @@ Shape = tuple[int, int, int]
 
 _SIDES = (192, 160, 128, 96, 64, 32)
 _OVERLAP = 0.25
+_SIGMA = 0.125  # standard deviation of a window's weights, as a fraction of its side
+_LEAST_WEIGHT = 1e-3
 _MB = 1e6
 
 
@@ -91,34 +94,39 @@ def _call(backend: Backend, batch: np.ndarray, worker: Worker, progress: Progres
 def _slide(
     backend: Backend, volume: np.ndarray, window: Shape, worker: Worker, progress: Progress
 ) -> np.ndarray:
-    """MONAI's sliding window with Gaussian weights; reports after each window."""
-    import torch
-    from monai.inferers import SlidingWindowInferer
-
-    total = _count_windows(volume.shape[1:], window)
-    done: Iterator[int] = iter(range(1, total + 1))
-
-    def predict(part: torch.Tensor) -> torch.Tensor:
-        logits = _call(backend, part.numpy(), worker, progress)
-        number = next(done, total)
-        progress.report(number / total, f"window {number} of {total}")
-        return torch.from_numpy(logits)
-
-    inferer = SlidingWindowInferer(
-        roi_size=window, sw_batch_size=1, overlap=_OVERLAP, mode="gaussian", progress=False
-    )
-    with torch.inference_mode():
-        result = inferer(torch.from_numpy(volume[None]), predict)
-    return result[0].numpy()
+    """Overlapping windows, averaged with Gaussian weights as MONAI's inferer does; reports after each."""
+    shape = volume.shape[1:]
+    corners = list(itertools.product(*map(_starts, shape, window)))
+    weight = _window_weight(window)
+    total_weight = np.zeros(shape, dtype=np.float32)
+    sums: np.ndarray | None = None
+    for number, corner in enumerate(corners, 1):
+        box = tuple(slice(start, start + side) for start, side in zip(corner, window, strict=True))
+        logits = _call(backend, volume[(None, slice(None), *box)], worker, progress)[0]
+        progress.report(number / len(corners), f"window {number} of {len(corners)}")
+        if sums is None:
+            sums = np.zeros((len(logits), *shape), dtype=np.float32)
+        sums[(slice(None), *box)] += logits * weight
+        total_weight[box] += weight
+    assert sums is not None
+    sums /= total_weight
+    return sums
 
 
-def _count_windows(shape: tuple[int, ...], window: Shape) -> int:
-    """As many as MONAI will lay: steps of (1 - overlap) of a window, the last one flush with the end."""
-    steps = [max(1, int(size * (1 - _OVERLAP))) for size in window]
-    return math.prod(
-        1 if side <= size else math.ceil((side - size) / step) + 1
-        for side, size, step in zip(shape, window, steps, strict=True)
-    )
+def _starts(side: int, size: int) -> list[int]:
+    """Where windows of `size` begin along a side: steps of (1 - overlap), the last one flush with the end."""
+    step = max(1, int(size * (1 - _OVERLAP)))
+    return [min(number * step, side - size) for number in range(math.ceil((side - size) / step) + 1)]
+
+
+def _window_weight(window: Shape) -> np.ndarray:
+    """float32 (k, j, i): a Gaussian about the window's centre, nowhere below `_LEAST_WEIGHT`."""
+    weight = np.ones((1, 1, 1))
+    for axis, size in enumerate(window):
+        offsets = np.arange(size) - (size - 1) / 2
+        profile = np.exp(-0.5 * (offsets / (_SIGMA * size)) ** 2)
+        weight = weight * np.expand_dims(profile, tuple(other for other in range(3) if other != axis))
+    return np.maximum(weight, _LEAST_WEIGHT).astype(np.float32)
 
 
 def _text(window: Shape) -> str:

@@ -1,7 +1,7 @@
 """Model packages: networks, weights, preprocessing, calibration, fingerprint, licence and hashes."""
 
 from TumorSegRobustLib.models.catalogue import broken_packages, find_package, list_packages
-from TumorSegRobustLib.models.networks import ALLOWED_NETWORKS, build_network
+from TumorSegRobustLib.models.networks import ALLOWED_NETWORKS, build_network, is_installed, require_torch
 from TumorSegRobustLib.models.package import REFINES, SEGMENTS, Channel, Member, ModelPackage
 from TumorSegRobustLib.models.preprocess import (
     DEFAULT_PREPROCESSING,
@@ -29,11 +29,13 @@ __all__ = [
     "build_network",
     "find_foreground",
     "find_package",
+    "is_installed",
     "list_packages",
     "normalise",
     "pad",
     "padded_shape",
     "prepare",
+    "require_torch",
     "resample_parallel",
     "revise_package",
     "write_package",

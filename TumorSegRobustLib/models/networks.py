@@ -5,6 +5,7 @@ A package is data from outside: it may choose among these classes of `monai.netw
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,29 @@ ALLOWED_NETWORKS = (
     "UNet",
     "VNet",
 )
+
+
+def is_installed(name: str) -> bool:
+    """Whether a library could be imported; looks without importing it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def require_torch(purpose: str, otherwise: str = "") -> None:
+    """UnusableInput, in one line, where what `purpose` names needs PyTorch and MONAI and they are missing.
+
+    otherwise: another way out, after the installation.
+    """
+    libraries = (("torch", "PyTorch"), ("monai", "MONAI"))
+    missing = [title for name, title in libraries if not is_installed(name)]
+    if missing:
+        verb = "are" if len(missing) > 1 else "is"
+        raise UnusableInput(
+            f"{purpose} needs {' and '.join(missing)}, which {verb} not installed; "
+            f"install torch and monai{f', or {otherwise}' if otherwise else ''}."
+        )
 
 
 def check_network(network: Mapping[str, Any]) -> str | None:
@@ -48,6 +72,7 @@ def build_network(network: Mapping[str, Any]) -> torch.nn.Module:
     problem = check_network(network)
     if problem:
         raise UnusableInput(f"The model cannot be built: {problem}; use a package made for this version.")
+    require_torch(f"Building the network {network['name']}")
     import monai.networks.nets as nets
 
     try:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from TumorSegRobustLib.errors import UnusableInput
 
-from .networks import build_network, check_network
+from .networks import build_network, check_network, require_torch
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 SCHEMA = "tumorsegrobust-package/1"
@@ -154,8 +155,25 @@ class ModelPackage:
             raise _unusable(self.folder, f"{member.weights} does not match its sha256")
         return content
 
+    def read_arrays(self, member: Member) -> dict[str, np.ndarray]:
+        """The member's weights by name, as `read_weights` checks them, without PyTorch."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            return load(self.read_weights(member))
+        except SafetensorError as error:
+            raise self.misfit(member, error) from error
+
+    def misfit(self, member: Member, error: Exception) -> UnusableInput:
+        """The line for weights that do not fit the member's network."""
+        return _unusable(
+            self.folder, f"{member.weights} does not fit {member.network['name']} ({_reason(error)})"
+        )
+
     def load_network(self, member: Member) -> torch.nn.Module:
         """The member's network in eval mode, float32, on the CPU; safetensors weights are data, no code."""
+        require_torch(f"Running the model {self.id} in PyTorch", "use backend openvino")
         import torch
         from safetensors import SafetensorError
         from safetensors.torch import load
@@ -167,9 +185,7 @@ class ModelPackage:
             half = {key: value.float() for key, value in state.items() if value.dtype == torch.float16}
             network.load_state_dict({**state, **half})
         except (SafetensorError, RuntimeError) as error:
-            raise _unusable(
-                self.folder, f"{member.weights} does not fit {member.network['name']} ({_reason(error)})"
-            ) from error
+            raise self.misfit(member, error) from error
         return network.requires_grad_(False)
 
 
