@@ -110,6 +110,12 @@ def run(arguments: Sequence[str]) -> int:
             if _is_usage_error(error):
                 message = str(error.format_message()).rstrip(".")  # type: ignore[attr-defined]
                 return _end(UNUSABLE, f"{message}. See {_help_command(error)}.")
+            if _lacks_torch(error):
+                return _end(
+                    UNUSABLE,
+                    "This command needs PyTorch and MONAI, which are not installed; install torch and monai "
+                    "(segmenting and refining do without).",
+                )
             if debug:
                 import traceback
 
@@ -141,6 +147,11 @@ def _end(code: int, line: str) -> int:
 def _is_usage_error(error: Exception) -> bool:
     """An error of the command line's parser, whichever click typer brings along."""
     return getattr(error, "exit_code", None) == UNUSABLE and hasattr(error, "format_message")
+
+
+def _lacks_torch(error: Exception) -> bool:
+    """An import failed because PyTorch or MONAI, which only training and adaptation need, is not there."""
+    return isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in ("torch", "monai")
 
 
 def _help_command(error: Exception) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from TumorSegRobustLib.inference import Ensemble, Prediction
 from TumorSegRobustLib.inference.channels import match_channels
 from TumorSegRobustLib.inference.inputs import network_input
-from TumorSegRobustLib.models import Member, ModelPackage
+from TumorSegRobustLib.models import Member, ModelPackage, require_torch
 from TumorSegRobustLib.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Adapting:
     """
 
     def __init__(self, ensemble: Ensemble, rules: Rules | None = None) -> None:
+        """UnusableInput where PyTorch is not installed."""
+        require_torch("Adapting to a scan", "leave adaptation off")
         self._ensemble = ensemble
         self._rules = rules or Rules()
 
