@@ -25,6 +25,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/__init__.py
   TumorSegRobustLib/cli/__main__.py
   TumorSegRobustLib/cli/command_app.py
+  TumorSegRobustLib/cli/command_compare.py
   TumorSegRobustLib/cli/command_demo.py
   TumorSegRobustLib/cli/command_evaluate.py
   TumorSegRobustLib/cli/command_export.py
@@ -260,6 +261,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
   TumorSegRobustLib/workflow/case.py
+  TumorSegRobustLib/workflow/comparing.py
   TumorSegRobustLib/workflow/correcting.py
   TumorSegRobustLib/workflow/describing.py
   TumorSegRobustLib/workflow/desk.py
@@ -272,6 +274,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/overlay.py
   TumorSegRobustLib/workflow/pointing.py
   TumorSegRobustLib/workflow/proposal.py
+  TumorSegRobustLib/workflow/reference.py
   TumorSegRobustLib/workflow/results.py
   TumorSegRobustLib/workflow/reviewing.py
   TumorSegRobustLib/workflow/rooms.py

@@ -26,6 +26,7 @@ COMMANDS = [
     ["refine"],
     ["simulate"],
     ["evaluate"],
+    ["compare"],
     ["app"],
     ["models", "list"],
     ["models", "info"],

@@ -24,7 +24,7 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image, write_image
 from TumorSegRobustLib.workflow import COMMANDS
 
-A_CONTOUR = {"open", "segment", "start_empty", "click", "paint", "accept", "save", "next_place"}
+A_CONTOUR = {"open", "segment", "start_empty", "click", "paint", "accept", "save", "next_place", "compare"}
 
 
 @pytest.fixture

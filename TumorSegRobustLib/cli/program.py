@@ -16,6 +16,7 @@ from ..errors import Cancelled, UnusableInput
 from ..version import __version__
 from . import (
     command_app,
+    command_compare,
     command_demo,
     command_evaluate,
     command_export,
@@ -50,6 +51,7 @@ for _commands in (
     command_refine,
     command_simulate,
     command_evaluate,
+    command_compare,
     command_train,
     command_loho,
     command_weights,

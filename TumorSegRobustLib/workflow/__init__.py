@@ -1,5 +1,6 @@
 """The toolkit-neutral presenter: what the desktop panel, the browser panel and the command line all drive."""
 
+from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
 from .journals import Unfinished, default_work_folder
 from .looking import line_of
 from .proposal import Proposal
@@ -11,6 +12,7 @@ from .workflow import Workflow
 
 __all__ = [
     "COMMANDS",
+    "HOW_TO_BEGIN",
     "TOOLS",
     "Dispatch",
     "EnsembleFactory",
@@ -25,6 +27,9 @@ __all__ = [
     "Unfinished",
     "Workflow",
     "default_work_folder",
+    "error_line",
     "line_of",
+    "listed",
+    "rows_of",
     "run_now",
 ]

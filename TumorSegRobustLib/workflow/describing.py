@@ -26,6 +26,7 @@ def describe(
     changes: Mapping[str, Any],
 ) -> State:
     """The state now: it follows from the facts, except for what `changes` set (message, error, tool, ...)."""
+    comparison = changes.get("comparison", before.comparison)
     situation = Situation(
         running=running,
         has_image=case is not None,
@@ -37,6 +38,8 @@ def describe(
         volume_ml=sum(segment.volume_ml for segment in look.segments) if look else 0.0,
         resumable=bool(unfinished),
         has_places=bool(changes.get("places", before.places)),
+        has_reference=comparison is not None,
+        has_errors=comparison is not None and bool(comparison.errors),
     )
     why_not = situation.why_not()
     result = review.proposal.result if review else {}

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from ..evaluation.comparing import Comparison
     from ..review import Click
     from ..trust import Place
 
@@ -28,8 +29,11 @@ COMMANDS = (
     "export",
     "save",
     "next_place",
+    "compare",
+    "stop_comparing",
+    "next_error",
 )
-_OF_A_CONTOUR = ("click", "paint", "undo", "redo", "accept", "export", "save", "next_place")
+_OF_A_CONTOUR = COMMANDS[COMMANDS.index("click") :]
 TOOLS: tuple[Tool, ...] = ("none", "include", "exclude", "paint", "erase")
 
 
@@ -61,6 +65,8 @@ class State:
     live_dice, live_interval: the same of the contour as it is now (`trust.LiveQuality`), None where unknown.
     places: where the contour is worth a look, the best first; place: the number (from 1) of the one shown,
     0 for none.
+    comparison: of the contour as it is now with a reference, None where there is none; compared_with: what
+    the reference is called; error_shown: the number (from 1) of its error on show, 0 for none.
     segments: those of the review, the first one first; one of them is active.
     volume_ml: volume of the active segment now, None before there is one.
     clicks: the clicks in force in the active segment, in order of time; click_numbers: their numbers, for
@@ -87,6 +93,9 @@ class State:
     live_interval: tuple[float, float] | None = None
     places: tuple[Place, ...] = ()
     place: int = 0
+    comparison: Comparison | None = None
+    compared_with: str = ""
+    error_shown: int = 0
     volume_ml: float | None = None
     segments: tuple[SegmentState, ...] = ()
     clicks: tuple[Click, ...] = ()
@@ -111,6 +120,8 @@ class Situation:
     volume_ml: float = 0.0  # of all segments together
     resumable: bool = False
     has_places: bool = False
+    has_reference: bool = False
+    has_errors: bool = False
 
     @property
     def phase(self) -> Phase:
@@ -142,6 +153,10 @@ class Situation:
             reasons["redo"] = "There is nothing to redo."
         if not self.has_places:
             reasons["next_place"] = "There is no place that is in doubt."
+        if not self.has_reference:
+            reasons |= dict.fromkeys(("stop_comparing", "next_error"), "Choose a reference first.")
+        elif not self.has_errors:
+            reasons["next_error"] = "Contour and reference agree everywhere."
         if self.accepted:
             reasons["accept"] = "This contour has been accepted already."
         if not self.has_series:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..progress import Progress
 from . import steps
 from .case import Case
+from .comparing import Comparing
 from .correcting import Correcting
 from .desk import Desk
 from .doing import Doing
@@ -48,7 +49,7 @@ class Workflow:
     Signals: `changed(State)`, `image_changed(Image)`, `assessment_changed(Assessment | None)`, and
     `contour_changed(mask, box)`: the active segment, bool (k, j, i), read-only, None while a new scan has no
     contour; in no segment (`masks`) anything changed outside `box` (None: anything may have);
-    `place_changed(Place)`: look here.
+    `place_changed(Place | ContourError)`: look here; `comparison_changed(Comparison | None)`.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Workflow:
         self._looking = Looking(self._desk, self._runner)
         self.place_changed = self._looking.place_changed
         self._do = Doing(self._desk, self._runner, self.work_folder, self._warm_up)
+        self._compare = Comparing(self._desk, self._runner, self._do, self.place_changed)
+        self.comparison_changed = self._compare.comparison_changed
         self._correct = Correcting(self._desk, self._runner, self._do)
         self._finish = Finishing(self._do, self._rooms, known_as)
         self._desk.update()
@@ -145,6 +148,11 @@ class Workflow:
         if self._desk.review is None:
             raise ValueError("There is no contour yet, and so no uncertainty to show.")
         return self._desk.review.uncertainty.show(kind, percentile)
+
+    @property
+    def error_map(self) -> NDArray | None:
+        """Where the contour differs from the reference: uint8 (k, j, i), see `evaluation.comparing`."""
+        return self._compare.error_map
 
     def resumable(self) -> tuple[Unfinished, ...]:
         """Reviews of the open scan that were corrected and never accepted, the newest first."""
@@ -315,6 +323,24 @@ class Workflow:
 
     def redo(self) -> None:
         self._do.edit("redo", "Redo.", lambda review: review.redo())
+
+    # Comparing: `state.comparison` follows every correction
+
+    def compare(self, path: str | Path, structure: str = "") -> None:
+        """Lay a reference beside the active segment: a mask file, or an RTSTRUCT of the scan's series.
+
+        `structure`: which one of an RTSTRUCT; without it, the one called like the segment, the only one, or
+        the only GTV.
+        """
+        self._compare.compare(path, structure)
+
+    def stop_comparing(self) -> None:
+        """Put the reference away."""
+        self._compare.stop()
+
+    def next_error(self, number: int | None = None) -> None:
+        """Look at the next error of the comparison, or at the one of this number (from 1)."""
+        self._compare.show(number)
 
     # Finishing
 
