@@ -22,7 +22,7 @@ def resolve_device(wanted: str = "auto") -> str:
     """"cpu", "cuda" or "mps" ("cuda:1" is kept). UnusableInput when the wanted one is unknown or absent."""
     if wanted.split(":")[0] not in DEVICES:
         raise UnusableInput(f"Device {wanted!r} is unknown; use one of {', '.join(DEVICES)}.")
-    if wanted == "cpu" or (wanted == "auto" and not (_may_have_gpu() and is_installed("torch"))):
+    if wanted == "cpu" or (wanted == "auto" and not (_may_have_gpu() and _has_torch())):
         return "cpu"
     require_torch(f"Device {wanted}", "use cpu")
     import torch
@@ -56,7 +56,7 @@ def resolve_backend(wanted: str, device: str) -> str:
         if not installed:
             raise UnusableInput("Backend openvino is not installed; install 'openvino' or use backend torch.")
     if wanted == "auto":
-        if device == "cpu" and not (installed or is_installed("torch")):
+        if device == "cpu" and not (installed or _has_torch()):
             raise UnusableInput(
                 "Networks need OpenVINO or PyTorch, and neither is installed; install 'openvino'."
             )
@@ -71,6 +71,10 @@ def resolve_precision(wanted: str, device: str) -> str:
     if wanted == "auto":
         return "f32" if device == "cpu" else "f16"
     return wanted
+
+
+def _has_torch() -> bool:
+    return is_installed("torch") and is_installed("monai")
 
 
 def _may_have_gpu() -> bool:
