@@ -197,8 +197,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if folder:
             self.logic.workflow.save(Path(folder))
 
-    def onInstall(self, *_args: Any) -> None:
-        self.installer.install()
+    def onInstall(self, install: Callable[[], bool]) -> None:
+        install()
         self.enter()
 
     def onSceneStartClose(self, *_args: Any) -> None:
@@ -229,7 +229,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.acceptButton, "clicked", lambda *_args: workflow().accept(ui.readerEdit.text)),
             (ui.exportButton, "clicked", self.onExport),
             (ui.saveButton, "clicked", self.onSave),
-            (ui.installButton, "clicked", self.onInstall),
+            (ui.installButton, "clicked", lambda *_args: self.onInstall(self.installer.install)),
+            (ui.offlineButton, "clicked", lambda *_args: self.onInstall(self.installer.install_offline)),
         ):
             getattr(widget, signal).connect(self.view.guarded(act))
 

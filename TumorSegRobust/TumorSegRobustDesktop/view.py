@@ -106,7 +106,6 @@ class PanelView:
         self.readiness = readiness
         self._ui.dependenciesFrame.setVisible(bool(readiness.missing))
         self._ui.dependenciesLabel.setText(readiness.text)
-        self._ui.installButton.setVisible(readiness.can_install)
 
     def show_packages(self, packages: Iterable[Any], chosen: str) -> None:
         """The list of models; the first one is chosen where `chosen` is unknown."""

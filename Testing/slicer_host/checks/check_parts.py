@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,16 +16,20 @@ from panel import BallFinder, Panel
 from TumorSegRobustDesktop.dependencies import FROM_PIP, Installer
 from TumorSegRobustDesktop.main_thread import MainThread
 
+from TumorSegRobustLib.errors import UnusableInput
+
 
 class Machine:
-    """A Slicer that has the packages in `present`, and a user who answers every question with `agrees`."""
+    """A Slicer that has the packages in `present`, and a user who answers every question with `agrees` and
+    the file dialog with `chosen`."""
 
-    def __init__(self, present: set[str], agrees: bool = True, torch_comes: bool = True) -> None:
-        self.present, self.agrees, self.torch_comes = present, agrees, torch_comes
+    def __init__(self, present: set[str], agrees: bool = True, chosen: str = "") -> None:
+        self.present, self.agrees = present, agrees
         self.questions: list[str] = []
         self.installed: list[str] = []
         self.constraints = ""
-        self.installer = Installer(self.find, self.ask, self.pip, self.install_torch)
+        self.wheels: list[str] | None = None
+        self.installer = Installer(self.find, self.ask, self.pip, lambda: chosen)
 
     def find(self, name: str) -> str | None:
         return name if name in self.present else None
@@ -34,18 +38,14 @@ class Machine:
         self.questions.append(question)
         return self.agrees
 
-    def pip(self, requirements: Sequence[str], constraints: Path) -> None:
+    def pip(self, requirements: Sequence[str], constraints: Path, wheels: Path | None) -> None:
         self.installed += requirements
         self.constraints = constraints.read_text(encoding="utf-8")
+        self.wheels = None if wheels is None else sorted(path.name for path in wheels.iterdir())
         self.present |= {name for name, requirement in FROM_PIP.items() if requirement in requirements}
 
-    def install_torch(self) -> Any:
-        if self.torch_comes:
-            self.present.add("torch")
-        return "torch" if self.torch_comes else None
 
-
-COMPLETE = {"torch", *FROM_PIP}
+COMPLETE = set(FROM_PIP)
 
 
 def test_nothing_missing_means_no_question() -> None:
@@ -56,19 +56,20 @@ def test_nothing_missing_means_no_question() -> None:
 
 
 def test_the_question_names_what_will_be_installed_and_no_leaves_everything_as_it_is() -> None:
-    machine = Machine(COMPLETE - {"monai", "cc3d"}, agrees=False)
+    machine = Machine(COMPLETE - {"safetensors", "cc3d"}, agrees=False)
     assert not machine.installer.install()
     (question,) = machine.questions
-    assert "monai" in question
+    assert "safetensors" in question
     assert "connected-components-3d" in question
     assert "openvino" not in question
     assert machine.installed == []
 
 
 def test_packages_of_slicer_are_pinned_at_their_versions_and_never_asked_for() -> None:
-    machine = Machine(COMPLETE - {"monai"})
+    machine = Machine(COMPLETE - {"openvino"})
     assert machine.installer.install()
-    assert machine.installed == [FROM_PIP["monai"]]
+    assert machine.installed == [FROM_PIP["openvino"]]
+    assert machine.wheels is None
     assert f"numpy=={np.__version__}" in machine.constraints.splitlines()
     pinned = {line.split("==")[0] for line in machine.constraints.splitlines()}
     assert {"numpy", "vtk", "SimpleITK", "torch"} <= pinned
@@ -76,25 +77,46 @@ def test_packages_of_slicer_are_pinned_at_their_versions_and_never_asked_for() -
     assert asked_for.isdisjoint({"numpy", "vtk", "simpleitk", "torch"})
 
 
-def test_pytorch_comes_through_its_extension_before_anything_that_needs_it() -> None:
-    machine = Machine({"PyTorchUtils"})
-    assert machine.installer.look().can_install
+def test_pytorch_is_neither_missed_nor_installed() -> None:
+    machine = Machine(set())
     assert machine.installer.install()
-    assert "torch" not in "".join(machine.installed)
     assert set(machine.installed) == set(FROM_PIP.values())
+    assert COMPLETE.isdisjoint({"torch", "monai"})
 
 
-def test_without_the_pytorch_extension_the_way_out_is_named_and_there_is_no_button() -> None:
-    readiness = Machine(set()).installer.look()
-    assert not readiness.can_install
-    assert "extension PyTorch" in readiness.text
-    assert "Extensions Manager" in readiness.text
+@pytest.mark.parametrize("form", ["zip", "description", "folder"])
+def test_without_network_the_wheels_of_a_bundle_are_installed(form: str, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    (bundle / "wheels").mkdir(parents=True)
+    for name in ("bundle.json", "wheels/openvino-1-py3-none-any.whl", "wheels/README.txt"):
+        (bundle / name).write_bytes(b"{}")
+    packed = tmp_path / "bundle.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("bundle/../../wheels/openvino-1-py3-none-any.whl", b"{}")
+        archive.writestr("bundle/bundle.json", b"{}")
+    chosen = {"zip": packed, "description": bundle / "bundle.json", "folder": bundle}[form]
+    machine = Machine(COMPLETE - {"openvino"}, chosen=str(chosen))
+    assert machine.installer.install_offline()
+    assert machine.questions == []
+    assert machine.installed == [FROM_PIP["openvino"]]
+    assert machine.wheels is not None
+    assert "openvino-1-py3-none-any.whl" in machine.wheels
+    assert f"numpy=={np.__version__}" in machine.constraints.splitlines()
 
 
-def test_nothing_is_installed_when_pytorch_was_not() -> None:
-    machine = Machine({"PyTorchUtils"}, torch_comes=False)
-    assert not machine.installer.install()
+def test_giving_up_the_choice_of_a_bundle_installs_nothing() -> None:
+    machine = Machine(COMPLETE - {"openvino"})
+    assert not machine.installer.install_offline()
     assert machine.installed == []
+
+
+def test_a_file_that_is_no_bundle_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "scan.zip").write_bytes(b"no archive")
+    for chosen in (tmp_path / "scan.zip", tmp_path):
+        machine = Machine(set(), chosen=str(chosen))
+        with pytest.raises(UnusableInput, match=r"is no offline bundle \(it holds no wheels\); choose"):
+            machine.installer.install_offline()
+        assert machine.installed == []
 
 
 def test_the_panel_says_what_is_missing_and_installs_only_on_the_button(tmp_path: Path) -> None:
