@@ -128,6 +128,21 @@ def test_where_the_network_did_not_win_the_operator_answers_alone(tmp_path: Path
         assert np.array_equal(alone, session.mask)
 
 
+def test_a_click_that_begins_a_lesion_is_answered_by_the_operator_and_the_next_one_by_the_network(
+    tmp_path: Path,
+) -> None:
+    image, _ = a_patient((24, 32, 32), radius_mm=8.0)
+    masks = {}
+    for name, chosen in (("floor", GeodesicRefiner()), ("network", refiner(says(9.0)))):
+        with ReviewSession.start(image, tmp_path / name / "j.jsonl", refiner=chosen) as session:
+            session.click(at(image, (12, 16, 16)))
+            first = session.mask
+            session.click(at(image, (12, 16, 27)))
+            masks[name] = (first, session.mask)
+    assert np.array_equal(masks["floor"][0], masks["network"][0])
+    assert masks["network"][1].sum() > masks["floor"][1].sum()
+
+
 @settings(max_examples=40)
 @given(situations(), st.integers(0, 5))
 def test_whatever_the_network_says_every_click_is_honoured_and_nothing_far_away_changes(
@@ -163,8 +178,9 @@ def test_another_network_than_the_recorded_one_keeps_the_recorded_contour_and_sa
     image, _ = a_patient()
     with ReviewSession.start(image, tmp_path / "j.jsonl", refiner=refiner(says(0.0))) as session:
         session.click(at(image, (8, 12, 14)))
+        session.click(at(image, (8, 12, 24)))
         recorded = session.mask
-    with ReviewSession.resume(image, tmp_path / "j.jsonl", refiner(says(-3.0))) as again:
+    with ReviewSession.resume(image, tmp_path / "j.jsonl", refiner(says(9.0))) as again:
         assert np.array_equal(again.mask, recorded)
         assert "another contour with this version" in again.notices[0]
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 from fixtures_cli import call
-from fixtures_review import a_patient, ball
+from fixtures_review import a_patient, ball, probability_of
 from fixtures_training import write_label_maps
 
 from TumorSegRobustLib.errors import UnusableInput
@@ -137,15 +137,17 @@ def test_the_first_loss_is_that_of_the_geodesic_operator_and_training_lowers_it(
     network = build_network(config.network)
     start_at_zero(network)
     run = Run(network, config, tmp_path, identity={})
-    scene = StartedScene(image, lesion, None)
+    smaller = ball((24, 24, 24), (1, 1, 1), (11.5, 11.5, 11.5), 4)
+    scene = StartedScene(image, lesion, probability_of(smaller))
     example = next(play(scene, predictor(run.average, run.device), config, Draw(1)))
     assert example.channels.shape == (len(CHANNELS), 16, 16, 16)
     parts = (example.channels, example.base, example.before, example.truth)
     batch = tuple(torch.from_numpy(part[None]) for part in parts)
-    assert example.before.max() < 0, "a review from nothing"
+    kept = example.before > 0
+    assert kept.any(), "what is tumour before an include click stays tumour"
     cross = float(loss_of(run.model, batch, replace(config, dice_weight=0.0), run).detach())
     whole = float(loss_of(run.model, batch, replace(config, dice_weight=1.0), run).detach())
-    chance = 1 / (1 + np.exp(-example.base))
+    chance = np.where(kept, 1.0, 1 / (1 + np.exp(-example.base)))
     both = float((chance * example.truth).sum())
     dice = 1 - (2 * both + 10) / (float(chance.sum()) + float(example.truth.sum()) + 10)
     assert whole - cross == pytest.approx(dice, abs=1e-3)

@@ -15,7 +15,7 @@ An include click only adds and an exclude click only removes, and only within th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,8 @@ class Proposal:
 
     log_odds: the refinement. before: what stood there. odds: what place and look alone say, before it is cut
     to the region of influence (a ball of `influence_mm` about the click) and to the direction of the click.
-    influence_mm is 0 where the click only holds what it lies on.
+    influence_mm is 0 where the click only holds what it lies on. begins: the click begins a lesion, whose
+    size was chosen among several.
     """
 
     region: Box
@@ -53,6 +54,7 @@ class Proposal:
     log_odds: NDArray[np.float32]
     before: NDArray[np.float32]
     odds: NDArray[np.float32]
+    begins: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,23 +84,19 @@ class GeodesicRefiner:
         proposal = self.propose(situation)
         return Refinement(proposal.region, proposal.log_odds)
 
-    def propose(self, situation: Situation, widen_first: float = 1.0) -> Proposal:
-        """The refinement, with what another refiner may build on.
-
-        widen_first: how much farther than this operator another refiner may go at a click that begins a
-        lesion, whose size one click hardly tells.
-        """
+    def propose(self, situation: Situation) -> Proposal:
+        """The refinement, with what another refiner may build on."""
         geometry = situation.image.geometry
         depth = depth_mm(situation.levels, situation.click, geometry, self.settings.most_influence_mm)
         if depth is None or (situation.click.include and depth > self.settings.new_lesion_mm):
-            return self._begin(situation, depth, widen_first)
+            return self._begin(situation, depth)
         if depth == 0:
             k, j, i = (slice(v, v + 1) for v in situation.click.voxel)
             held = to_log_odds(situation.levels[k, j, i])
             return Proposal((k, j, i), 0.0, held, held, held)
         return self._correct(situation, self._reach(depth, geometry))
 
-    def _begin(self, situation: Situation, depth: float | None, widen: float) -> Proposal:
+    def _begin(self, situation: Situation, depth: float | None) -> Proposal:
         """A click far from any contour: several sizes are tried, and the most credible region is taken.
 
         It may be a lesion of its own, of any size, or the far side of the one that was drawn too small.
@@ -116,8 +114,7 @@ class GeodesicRefiner:
         influence = min(influence, settings.most_influence_mm)
         site = Site(situation, settings, settings.most_influence_mm)
         odds = site.log_odds(best.reach_mm, best.softness)
-        widest = min(widen * influence, settings.most_influence_mm)
-        return self._within(situation, site, odds, influence, widest)[0]
+        return replace(self._within(situation, site, odds, influence)[0], begins=True)
 
     def _worth(self, site: Site, region: NDArray[np.bool_], trial: _Trial) -> float:
         """Log-odds of a new region by its size and by how distinct it looks."""
@@ -144,15 +141,11 @@ class GeodesicRefiner:
             influence *= settings.growth
 
     def _within(
-        self, situation: Situation, site: Site, odds: Field, influence: float, widest: float = 0.0
+        self, situation: Situation, site: Site, odds: Field, influence: float
     ) -> tuple[Proposal, float]:
-        """The change within `influence` mm of the click, and what share of its outermost layer it takes.
-
-        widest: the influence that the proposal names, where it is larger.
-        """
+        """The change within `influence` mm of the click, and what share of its outermost layer it takes."""
         geometry, click = situation.image.geometry, situation.click
-        widest = max(widest, influence)
-        region = box_around(click.voxel, whole_voxels(widest, geometry), geometry.shape)
+        region = box_around(click.voxel, whole_voxels(influence, geometry), geometry.shape)
         before = to_log_odds(situation.levels[region])
         after = site.grid.refine_to(odds, region)
         distance = straight_distance(box_shape(region), _inside(click.voxel, region), site.grid.native_mm)
@@ -160,7 +153,7 @@ class GeodesicRefiner:
         flips &= distance < influence
         border = (distance < influence) & (distance > influence - 1.5 * max(site.grid.spacing_mm))
         share = float(flips[border].mean()) if border.any() else 0.0
-        return Proposal(region, widest, np.where(flips, after, before), before, after), share
+        return Proposal(region, influence, np.where(flips, after, before), before, after), share
 
     def _reach(self, depth: float, geometry: Geometry) -> float:
         settings = self.settings

@@ -46,8 +46,10 @@ class RefiningNetwork:
         gate = self.package.calibration.get("gate", {})
         won = tuple(start for start in STARTS if always or gate.get(start, {}).get("won", False))
         described = {key: getattr(self.package, key) for key in ("id", "version", "sha256")}
-        context = float(self.package.preprocessing["context"])
-        return NetworkRefiner(self, described, where=won, side=self.side, context=context)
+        context, strength = (float(self.package.preprocessing[key]) for key in ("context", "strength"))
+        return NetworkRefiner(
+            self, described, where=won, side=self.side, context=context, strength=strength
+        )
 
     def warm_up(self) -> None:
         """Load, and run once at the size of a click, so that the first one does not wait."""

@@ -142,7 +142,7 @@ def build_refining(config: Mapping[str, Any], runs: Path, out: Path) -> ModelPac
         channels=[Channel(channel) for channel in CHANNELS],
         outputs=["residual"],
         card=config["card"],
-        preprocessing={"side": trained["side"], "context": trained["context"]},
+        preprocessing={key: trained[key] for key in ("side", "context", "strength")},
         calibration={"gate": {start: judged[start] for start in STARTS if start in judged}},
         fingerprint={**config.get("fingerprint", {}), "training": {name: training}},
     )

@@ -20,6 +20,7 @@ STARTS = ("nothing", "degraded", "networks")
 class RefineConfig:
     """A refining network (stage 2).
 
+    side, context, strength: of `review.NetworkRefiner`; strength counts in use, not in the loss.
     label_maps: folder; `heads`: share of the scenes that are heads made from them, the rest are bodies.
     head_side, head_spacings_mm: voxels and resolutions of the heads. starts: how often a review begins from
     nothing, from a truth made worse, from the first-stage package `package` (heads only; else as degraded).
@@ -38,9 +39,10 @@ class RefineConfig:
     package: str | None = None
     side: int = 48
     context: float = 1.25
+    strength: float = 0.5
     heads: float = 0.5
     head_side: int = 64
-    head_spacings_mm: tuple[float, ...] = (1.5, 2.0, 2.5)
+    head_spacings_mm: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0, 2.5)
     bodies: BodyConfig = field(default_factory=BodyConfig)
     starts: Mapping[str, float] = field(
         default_factory=lambda: {"nothing": 0.4, "degraded": 0.3, "networks": 0.3}
@@ -52,8 +54,8 @@ class RefineConfig:
     drawn: float = 0.8
     thick: int = 4
     click_weight: float = 3.0
-    far_weight: float = 4.0
-    dice_weight: float = 0.5
+    far_weight: float = 0.5
+    dice_weight: float = 1.0
     pool: int = 32
     initial: str | None = None
     steps: int = 4000

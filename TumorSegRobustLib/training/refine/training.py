@@ -47,8 +47,12 @@ def main(
 
     network = build_network(settings.network)
     network.load_state_dict(torch.load(out / "weights.pt", map_location="cpu", weights_only=True))
-    refiner = NetworkRefiner(predictor(network.eval(), torch.device("cpu")), side=settings.side,
-                             context=settings.context)
+    refiner = NetworkRefiner(
+        predictor(network.eval(), torch.device("cpu")),
+        side=settings.side,
+        context=settings.context,
+        strength=settings.strength,
+    )
     verdict = compare(refiner, gate, out, package=settings.package, progress=progress.part(0.8, 1.0))
     return {**summary, **{f"won from {start}": str(told["won"]) for start, told in verdict.items()}}
 

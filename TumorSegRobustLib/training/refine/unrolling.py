@@ -13,7 +13,7 @@ from TumorSegRobustLib.review.belief import LIMIT, STEPS, levels_of_probability,
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
 from TumorSegRobustLib.review.levels import nothing_known
 from TumorSegRobustLib.review.network_input import network_input
-from TumorSegRobustLib.review.network_refiner import WIDEN_FIRST, Run, corrected
+from TumorSegRobustLib.review.network_refiner import Run, corrected, is_for_network
 
 from ..synth.draw import Draw
 from .clicking import draw_click
@@ -48,9 +48,11 @@ def play(scene: StartedScene, run: Run, config: RefineConfig, draw: Draw) -> Ite
         if seed is None:
             return
         situation = Situation(scene.image, levels, prior, tuple(earlier), seed)
-        proposal = floor.propose(situation, WIDEN_FIRST)
+        proposal = floor.propose(situation)
         earlier = [old for old in earlier if old.voxel != seed.voxel] + [seed]
-        if proposal.influence_mm > 0:
+        if not is_for_network(proposal):
+            levels[proposal.region] = to_levels(proposal.log_odds)
+        else:
             forget = draw.chance(config.forget)
             given = network_input(situation, proposal, config.side, config.context, forget)
             crop = given.crop
@@ -59,6 +61,7 @@ def play(scene: StartedScene, run: Run, config: RefineConfig, draw: Draw) -> Ite
             before = crop.sample(levels) / np.float32(STEPS)
             yield Example(given.channels, base, before, crop.sample(scene.truth))
             residual = crop.restore(run(given.channels[None])[0, 0], proposal.region)
-            levels[proposal.region] = to_levels(corrected(situation, proposal, residual))
+            refined = corrected(situation, proposal, config.strength * residual)
+            levels[proposal.region] = to_levels(refined)
         for old in earlier:
             levels[old.voxel] = LIMIT if old.include else -LIMIT
