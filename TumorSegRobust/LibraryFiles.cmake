@@ -11,6 +11,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/page.py
   TumorSegRobustLib/app/panel.py
   TumorSegRobustLib/app/sections/__init__.py
+  TumorSegRobustLib/app/sections/compare.py
   TumorSegRobustLib/app/sections/correct.py
   TumorSegRobustLib/app/sections/export.py
   TumorSegRobustLib/app/sections/parts.py
@@ -160,6 +161,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/__init__.py
   TumorSegRobustLib/scene/binding.py
   TumorSegRobustLib/scene/colours.py
+  TumorSegRobustLib/scene/error_overlay.py
   TumorSegRobustLib/scene/hierarchy.py
   TumorSegRobustLib/scene/markups.py
   TumorSegRobustLib/scene/overlay.py

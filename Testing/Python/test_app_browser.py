@@ -162,6 +162,27 @@ def test_from_the_sample_case_to_an_rtstruct(
     assert page.evaluate("(() => { const e = document.querySelector('.steps');"
                          "return e.scrollHeight <= e.clientHeight; })()")  # fmt: skip
 
+    # Compare: a reference beside the contour, whose errors follow what is done to it.
+    page.fill("#folder", str(tmp_path / "saved"))
+    page.click("#save:not([disabled])")
+    status_becomes(page, r"Written: .*saved")
+    page.click("#begin-compare")
+    page.wait_for_selector("text=Choose a reference: a mask file on this scan")
+    page.fill("#reference", str(tmp_path / "saved" / "segmentation.nii.gz"))
+    page.click("#compare:not([disabled])")
+    until(page, lambda: "1.00" in page.inner_text("#compare-rows"))
+    assert page.locator("#errors").count() == 0
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("#errors >> text=/Border too tight|Missed lesion/")
+    page.click("#next-error:not([disabled])")
+    status_becomes(page, r"Error 1 of \d+: ")
+    page.wait_for_selector("#errors .place-shown")
+    take("6-compared")
+    page.keyboard.press("Control+Shift+Z")
+    until(page, lambda: "1.00" in page.inner_text("#compare-rows"))
+    page.click("#stop-comparing")
+    page.wait_for_selector("#compare-rows", state="detached")
+
     # Export: accepted by name, written where asked, and downloaded.
     page.fill("#reviewer", "A. Clinician")
     page.click("#accept")
@@ -173,6 +194,10 @@ def test_from_the_sample_case_to_an_rtstruct(
     status_becomes(page, r"Written: .*RTSTRUCT.*\.dcm")
     (written,) = (tmp_path / "plan").glob("*.dcm")
     assert_structure_set(written, "GTVp_test")
+    page.click("#export-seg:not([disabled])")
+    status_becomes(page, r"Written: .*SEG_.*\.dcm")
+    (written,) = (tmp_path / "plan").glob("SEG_*.dcm")
+    assert pydicom.dcmread(written).SegmentSequence[0].SegmentLabel == "GTVp_test"
     with page.expect_download() as download:
         page.click("#download")
     assert_structure_set(Path(download.value.path()), "GTVp_test")

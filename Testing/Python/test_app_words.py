@@ -66,7 +66,7 @@ def test_rtstruct_is_refused_with_the_reason_without_dicom(workflow: Workflow) -
     workflow.segment()
     told = describe(workflow)
     assert not told["can"]["export"]
-    assert "needs the DICOM series" in told["why"]["export"]
+    assert "need the DICOM series" in told["why"]["export"]
     assert told["can"]["save"]
 
 

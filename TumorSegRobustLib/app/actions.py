@@ -56,21 +56,37 @@ class Actions:
     def browse(self, path: str = "") -> None:
         """Show a folder in the picker; without one, the folder of the path field or the home folder."""
         state = self._server.state
+        if not path:
+            state.picker_for = "scan"
         wanted = Path(path or str(state.path).strip() or Path.home()).expanduser()
-        start = wanted if path or wanted.exists() else Path.home()
+        self._show_folder(wanted if path or wanted.exists() else Path.home())
+
+    def browse_reference(self) -> None:
+        """Show the picker to choose the contour to compare with."""
+        state = self._server.state
+        state.picker_for = "reference"
+        wanted = Path(_unquoted(str(state.reference)) or str(state.path).strip() or Path.home()).expanduser()
+        self._show_folder(wanted if wanted.exists() else Path.home())
+
+    def pick(self, path: str, kind: str) -> None:
+        """A line of the picker: go into a folder, open a scan, take a reference."""
+        if kind == "folder":
+            self.browse(path)
+        elif self._server.state.picker_for == "reference":
+            self._server.state.update({"reference": path, "picker_open": False})
+            self.compare(path)
+        else:
+            self.open_entry(path)
+
+    def _show_folder(self, folder: Path) -> None:
+        state = self._server.state
         try:
-            state.listing = list_folder(start).to_json()
+            also = (".dcm",) if state.picker_for == "reference" else ()
+            state.listing = list_folder(folder, also).to_json()
             state.picker_error = ""
         except UnusableInput as error:
             state.picker_error = str(error)
         state.picker_open = True
-
-    def pick(self, path: str, kind: str) -> None:
-        """A line of the picker: go into a folder, open a scan."""
-        if kind == "folder":
-            self.browse(path)
-        else:
-            self.open_entry(path)
 
     def choose_package(self, package: str) -> None:
         if package and package != self._workflow.state.package:
@@ -156,6 +172,19 @@ class Actions:
             percentile=(low, max(high, low + 0.5)),
         )
 
+    # Compare
+
+    def compare(self, typed: str) -> None:
+        """Lay the contour at this path beside the active segment."""
+        path = _unquoted(typed)
+        if path:
+            self._workflow.compare(path)
+        else:
+            self._complain("Type or choose the path of a reference: a mask file, or an RTSTRUCT.")
+
+    def show_errors(self) -> None:
+        self._viewer.binding.errors.show(bool(self._server.state.errors_shown))
+
     # View
 
     def set_window(self) -> None:
@@ -176,6 +205,11 @@ class Actions:
         made = self._made(folder)
         if made is not None:
             self._workflow.export_rtstruct(made, roi_name.strip() or "GTVp")
+
+    def export_seg(self, folder: str, roi_name: str) -> None:
+        made = self._made(folder)
+        if made is not None:
+            self._workflow.export_seg(made, roi_name.strip() or "GTVp")
 
     def save(self, folder: str) -> None:
         made = self._made(folder)

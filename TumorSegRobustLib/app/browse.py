@@ -37,8 +37,9 @@ class Listing:
         return asdict(self) | {"entries": [asdict(entry) for entry in self.entries]}
 
 
-def list_folder(path: str | Path) -> Listing:
+def list_folder(path: str | Path, also: tuple[str, ...] = ()) -> Listing:
     """Folders first, then scans, each by name; hidden ones are left out. Of a file, the folder it lies in.
+    also: further endings of files to list, such as ".dcm".
 
     Raises UnusableInput when the folder does not exist or may not be read.
     """
@@ -54,7 +55,7 @@ def list_folder(path: str | Path) -> Listing:
     folders = [child for child in visible if _is(child, "dir")]
     files = [child for child in visible if _is(child, "file")]
     entries = [Entry(child.name, str(child), "folder") for child in folders]
-    entries += [Entry(child.name, str(child), "scan") for child in files if _is_scan(child)]
+    entries += [Entry(child.name, str(child), "scan") for child in files if _is_scan(child, also)]
     others = (child for child in files if not _is_scan(child))
     return Listing(
         str(folder),
@@ -72,8 +73,8 @@ def _is(path: Path, kind: str) -> bool:
         return False  # a link or a mount that leads nowhere
 
 
-def _is_scan(path: Path) -> bool:
-    return path.name.lower().endswith(_SCANS)
+def _is_scan(path: Path, also: tuple[str, ...] = ()) -> bool:
+    return path.name.lower().endswith((*_SCANS, *also))
 
 
 def _any_dicom(files: Iterator[Path]) -> bool:

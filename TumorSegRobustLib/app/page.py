@@ -1,4 +1,4 @@
-"""The page: the panel with its five steps on the left, the views on the right."""
+"""The page: the panel with its steps on the left, the views on the right."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from TumorSegRobustLib.app.sections.compare import compare
 from TumorSegRobustLib.app.sections.correct import correct
 from TumorSegRobustLib.app.sections.export import export
 from TumorSegRobustLib.app.sections.parts import button, icon_button, said
@@ -72,6 +73,7 @@ def build_page(
                 trust(workflow)
                 correct(actions, workflow)
                 export(actions)
+                compare(actions, workflow)
         with html.Main(classes="viewer"):
             _toolbar(actions, viewer)
             with html.Div(classes=("['views', 'tool-' + panel.tool]",)):
@@ -96,6 +98,16 @@ def _toolbar(actions: Actions, viewer: Viewer) -> None:
             can="panel.has_contour",
             why="'There is no contour yet.'",
             icon="mdi-crosshairs-gps",
+            variant="text",
+            color="white",
+        )
+        button(
+            "Compare",
+            "begin-compare",
+            "comparing = !comparing",
+            can="panel.can.compare",
+            why="panel.why.compare",
+            icon="mdi-compare",
             variant="text",
             color="white",
         )

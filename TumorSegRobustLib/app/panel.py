@@ -76,6 +76,10 @@ class Panel:
                 },
                 "picker_open": False,
                 "picker_error": "",
+                "picker_for": "scan",
+                "comparing": False,
+                "reference": "",
+                "errors_shown": True,
                 "overlay_shown": False,
                 "overlay_opacity": 60,
                 "overlay_percentile": [50, 99],
@@ -99,6 +103,7 @@ class Panel:
         server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile")(
             lambda **_: actions.show_overlay()
         )
+        server.state.change("errors_shown")(lambda **_: actions.show_errors())
         server.state.change("brush_mm")(lambda **_: actions.set_brush())
         server.state.change("window")(lambda **_: actions.set_window())
         server.state.change("layout")(self._on_layout)
@@ -108,6 +113,7 @@ class Panel:
             # The viewer has followed by now: tell the page where its views look.
             self._workflow.contour_changed.connect(self._flush),
             self._workflow.place_changed.connect(self._flush),
+            self._workflow.comparison_changed.connect(self._flush),
         ]
 
     def _on_layout(self, layout: str, **_: Any) -> None:

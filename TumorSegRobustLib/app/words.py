@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from TumorSegRobustLib.workflow import COMMANDS, line_of
+from TumorSegRobustLib.workflow import COMMANDS, HOW_TO_BEGIN, error_line, line_of, listed, rows_of
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.image import DicomSeries, Image
@@ -47,6 +47,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "tool_hint": _HINT[state.tool],
         "trust": _trust(state, workflow.assessment),
         "places": [_place(n, place, n == state.place) for n, place in enumerate(state.places, start=1)],
+        "compare": _compare(state),
         "has_contour": state.volume_ml is not None,
         "volume": "" if state.volume_ml is None else f"{state.volume_ml:.1f} ml",
         "brushing": state.tool in ("paint", "erase"),
@@ -115,6 +116,28 @@ def _live(state: State) -> tuple[float, float, float] | None:
 def _place(number: int, place: Place, shown: bool) -> dict[str, Any]:
     """One place that is worth a look: why, how much is in doubt, and whether the views show it."""
     return {"number": number, "text": _sentence(line_of(place)), "kind": place.kind, "shown": shown}
+
+
+def _compare(state: State) -> dict[str, Any]:
+    """The reference, figures and errors; before there is a reference, what to do."""
+    comparison = state.comparison
+    rows = rows_of(comparison) if comparison else []
+    errors, others = listed(comparison.errors if comparison else ())
+    return {
+        "hint": HOW_TO_BEGIN,
+        "reference": state.compared_with,
+        "rows": [{"name": name, "value": value} for name, value in rows],
+        "errors": [
+            {
+                "number": number,
+                "text": _sentence(error_line(error)),
+                "missed": error.missed,
+                "shown": number == state.error_shown,
+            }
+            for number, error in enumerate(errors, start=1)
+        ],
+        "others": others,
+    }
 
 
 def factors_of(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:

@@ -6,6 +6,8 @@ browser panel alike.
 
 from TumorSegRobustLib.scene.binding import SceneBinding
 from TumorSegRobustLib.scene.colours import uncertainty_colours, uncertainty_table
+from TumorSegRobustLib.scene.error_overlay import COLOURS as ERROR_COLOURS
+from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
 from TumorSegRobustLib.scene.markups import (
     PlacedClicks,
@@ -27,6 +29,8 @@ from TumorSegRobustLib.scene.volumes import (
 )
 
 __all__ = [
+    "ERROR_COLOURS",
+    "ErrorOverlay",
     "PlacedClicks",
     "SceneBinding",
     "clicks_to_fiducials",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNode
 
 from TumorSegRobustLib.image import Image
+from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class SceneBinding:
     """One scan, its segments, the clicks and the uncertainty, as nodes of `scene` that follow `workflow`.
 
-    volume, segmentation, overlay and surface are None until there is something to show. What a host paints
+    volume, segmentation, overlay and surface are None until there is something to show; `errors` draws where
+    the contour differs from its reference. What a host paints
     into the segmentation is given to the workflow. Everything runs in the thread that the workflow dispatches
     to, which must be the thread of the scene.
     """
@@ -36,6 +38,7 @@ class SceneBinding:
         self.volume: vtkMRMLScalarVolumeNode | None = None
         self.segments: SegmentNodes | None = None
         self.overlay: vtkMRMLScalarVolumeNode | None = None
+        self.errors = ErrorOverlay(scene, workflow)
         self._overlay_shown = False
         self._overlay_opacity = 0.6
         self._overlay_kind = "entropy"
@@ -132,6 +135,7 @@ class SceneBinding:
         for disconnect in self._disconnect:
             disconnect()
         self._disconnect.clear()
+        self.errors.close()
         if self.segments is not None:
             self.segments.close()
 

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSliceCompositeNode, vtkMRMLSliceNode
+from slicer import (
+    vtkMRMLScalarVolumeNode,
+    vtkMRMLScene,
+    vtkMRMLSliceCompositeNode,
+    vtkMRMLSliceNode,
+    vtkMRMLVolumeNode,
+)
 
 from TumorSegRobustLib.image import Geometry
 from TumorSegRobustLib.scene.segments import bounding_box
@@ -24,6 +30,13 @@ def show_in_slices(
         composite.SetBackgroundVolumeID(background.GetID() if background else None)
         composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
         composite.SetForegroundOpacity(float(opacity) if overlay else 0.0)
+
+
+def label_in_slices(scene: vtkMRMLScene, label: vtkMRMLVolumeNode | None, opacity: float) -> None:
+    """A label map above scan and overlay in every slice view, opacity 0..1; None: no longer."""
+    for composite in _composites(scene):
+        composite.SetLabelVolumeID(label.GetID() if label else None)
+        composite.SetLabelOpacity(float(opacity))
 
 
 def jump_to(scene: vtkMRMLScene, position_lps_mm: ArrayLike) -> None:

@@ -1,1 +1,1 @@
-"""The five steps of the panel, top to bottom, each in a file of its own."""
+"""The steps of the panel, top to bottom, each in a file of its own."""

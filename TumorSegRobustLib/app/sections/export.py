@@ -5,7 +5,7 @@ from __future__ import annotations
 from trame.widgets import html
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import button, field, section
+from TumorSegRobustLib.app.sections.parts import button, field, said, section
 
 
 def export(actions: Actions) -> None:
@@ -38,7 +38,17 @@ def export(actions: Actions) -> None:
                 block=True,
             )
             button(
-                "NIfTI files",
+                "SEG",
+                "export-seg",
+                (actions.export_seg, "[folder, roi_name]"),
+                can="panel.can.export && !!folder.trim()",
+                why="panel.why.export || 'Give the folder first.'",
+                wrap="btn-wrap grow",
+                block=True,
+                **said(title="DICOM SEG, for archives and viewers"),
+            )
+            button(
+                "NIfTI",
                 "save",
                 (actions.save, "[folder]"),
                 can="panel.can.save && !!folder.trim()",

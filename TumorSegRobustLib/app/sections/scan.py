@@ -125,7 +125,8 @@ def picker(actions: Actions) -> None:
             )
         with html.Div(classes="picker-foot"):
             html.Span(
-                "{{ listing.holds_dicom ? 'This folder holds DICOM images.' : "
+                "{{ picker_for === 'reference' ? 'Choose a mask file, or an RTSTRUCT.' : "
+                "listing.holds_dicom ? 'This folder holds DICOM images.' : "
                 "'Choose a file, or go into a folder with a DICOM series.' }}",
                 classes="hint",
             )
@@ -136,4 +137,5 @@ def picker(actions: Actions) -> None:
                 can="listing.holds_dicom",
                 why="'No DICOM images lie in this folder.'",
                 variant="flat",
+                v_if="picker_for === 'scan'",
             )
