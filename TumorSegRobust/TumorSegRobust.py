@@ -95,7 +95,9 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
+        from TumorSegRobustDesktop.compare_view import CompareView
         from TumorSegRobustDesktop.dependencies import Installer
+        from TumorSegRobustDesktop.finish_view import FinishView
         from TumorSegRobustDesktop.main_thread import MainThread
         from TumorSegRobustDesktop.segments_view import SegmentsView
         from TumorSegRobustDesktop.view import PanelView
@@ -107,6 +109,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.installer = self.installer or Installer()
         self.view = PanelView(self.ui)
         self.segments = SegmentsView(self.ui, lambda: self.logic.workflow, self.view.guarded)
+        self.finish = FinishView(self.ui, lambda: self.logic.workflow, self.view.guarded)
+        self.compare = CompareView(self.ui, lambda: self.logic, self.view.guarded)
         self.mainThread = MainThread(self._is_working)
         self.tool: Any = None
         scene = slicer.mrmlScene
@@ -138,6 +142,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onState(self, state: Any) -> None:
         self.view.draw(state)
         self.segments.draw(state)
+        self.compare.draw(state)
         placing = state.tool in ("include", "exclude") and "click" in state.can
         self.tool.choose(state.tool if placing else "none")
 
@@ -181,22 +186,6 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onTool(self, tool: str, chosen: bool) -> None:
         self.logic.workflow.set_tool(tool if chosen else "none")
 
-    def onExport(self, *_args: Any) -> None:
-        import qt
-
-        name = self.ui.structureEdit.text.strip() or "GTVp"
-        title = _("Export RTSTRUCT")
-        path = qt.QFileDialog.getSaveFileName(None, title, f"{name}.dcm", "DICOM (*.dcm)")
-        if path:
-            self.logic.workflow.export_rtstruct(Path(path), name)
-
-    def onSave(self, *_args: Any) -> None:
-        import qt
-
-        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for contour, maps and report"))
-        if folder:
-            self.logic.workflow.save(Path(folder))
-
     def onInstall(self, install: Callable[[], bool]) -> None:
         install()
         self.enter()
@@ -226,9 +215,6 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.nextPlaceButton, "clicked", lambda *_args: workflow().next_place()),
             (ui.overlayCheckBox, "toggled", lambda shown: binding().show_overlay(bool(shown))),
             (ui.overlaySlider, "valueChanged", lambda value: binding().show_overlay(opacity=value)),
-            (ui.acceptButton, "clicked", lambda *_args: workflow().accept(ui.readerEdit.text)),
-            (ui.exportButton, "clicked", self.onExport),
-            (ui.saveButton, "clicked", self.onSave),
             (ui.installButton, "clicked", lambda *_args: self.onInstall(self.installer.install)),
             (ui.offlineButton, "clicked", lambda *_args: self.onInstall(self.installer.install_offline)),
         ):
@@ -243,6 +229,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         workflow, binding = self.logic.workflow, self.logic.binding
         self.tool = PlaceTool(scene, workflow.click, lambda: workflow.set_tool("none"))
         binding.show_overlay(self.ui.overlayCheckBox.checked, opacity=self.ui.overlaySlider.value)
+        binding.errors.show(self.ui.errorsCheckBox.checked)
         workflow.image_changed.connect(self.onImage)
         workflow.contour_changed.connect(self.onContour)
         workflow.place_changed.connect(binding.jump_to_place)

@@ -28,7 +28,11 @@ BUTTONS = {
     "nextPlaceButton": "next_place",
     "acceptButton": "accept",
     "exportButton": "export",
+    "exportSegButton": "export",
     "saveButton": "save",
+    "referenceButton": "compare",
+    "putAwayButton": "stop_comparing",
+    "nextErrorButton": "next_error",
 }
 _NEED_PACKAGES = frozenset({"segment", "start_empty", "resume"})
 _CHIP = "background-color: {colour}; color: white; font-weight: bold; padding: 4px 6px; border-radius: 4px;"
@@ -124,7 +128,7 @@ class PanelView:
         if node is None:
             text = ""
         elif series is None:
-            text = _("none (RTSTRUCT needs it)")
+            text = _("none (DICOM export needs it)")
         else:
             text = _("{count} images {description}").format(
                 count=len(series.files), description=series.description or series.modality

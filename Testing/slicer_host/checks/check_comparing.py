@@ -1,0 +1,84 @@
+"""A reference beside the contour: figures and errors, drawn, put away; DICOM SEG beside RTSTRUCT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from panel import MISSED, Panel, ball
+from series import write_series
+
+
+def compare_with_the_ball(panel: Panel, tmp_path: Path) -> None:
+    """The truth of the phantom, of which the networks find the left half."""
+    import qt
+
+    from TumorSegRobustLib.image import write_image
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    truth = panel.workflow.image.with_voxels(ball().astype(np.uint8))
+    write_image(truth, tmp_path / "truth.nii.gz")
+    qt.QFileDialog.answers.append(str(tmp_path / "truth.nii.gz"))
+    panel.press("referenceButton")
+
+
+def test_before_there_is_a_reference_the_section_says_what_to_do(panel: Panel) -> None:
+    assert panel.ui.compareLabel.text.startswith("Choose a reference: a mask file on this scan")
+    assert not panel.ui.referenceButton.enabled
+    assert not panel.ui.errorsCheckBox.isVisibleTo(panel.ui.compareSection)
+
+
+def test_a_reference_gives_figures_and_errors_in_the_words_of_the_browser(
+    panel: Panel, tmp_path: Path
+) -> None:
+    compare_with_the_ball(panel, tmp_path)
+    lines = panel.ui.compareLabel.text.splitlines()
+    assert lines[0] == "Compared with truth.nii.gz"
+    assert lines[1] == f"Overlap (Dice): {panel.state.comparison.dice:.2f}"
+    assert lines[-1].startswith("Difference: −")
+    assert panel.ui.errorSelector.itemText(0).startswith("1. border too tight, ")
+    assert panel.ui.errorSelector.isVisibleTo(panel.ui.compareSection)
+
+
+def test_it_follows_a_click_and_shows_the_next_error(panel: Panel, tmp_path: Path) -> None:
+    compare_with_the_ball(panel, tmp_path)
+    before = panel.state.comparison.dice
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    assert panel.state.comparison.dice > before
+    assert f"Overlap (Dice): {panel.state.comparison.dice:.2f}" in panel.ui.compareLabel.text
+    panel.press("nextErrorButton")
+    assert panel.state.error_shown == 1
+    assert panel.ui.errorSelector.currentIndex == 0
+
+
+def test_errors_are_drawn_hidden_and_gone_with_the_reference(panel: Panel, tmp_path: Path) -> None:
+    compare_with_the_ball(panel, tmp_path)
+    assert panel.view.GetLabelVolumeID() == panel.binding.errors.node.GetID()
+    panel.ui.errorsCheckBox.click()
+    assert panel.view.GetLabelVolumeID() is None
+    panel.ui.errorsCheckBox.click()
+    panel.press("putAwayButton")
+    assert panel.binding.errors.node is None
+    assert panel.view.GetLabelVolumeID() is None
+    assert not panel.ui.putAwayButton.enabled
+    assert panel.ui.compareLabel.text.startswith("Choose a reference")
+
+
+def test_dicom_seg_is_written_beside_rtstruct_under_the_same_condition(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert not panel.ui.exportSegButton.enabled
+    assert panel.ui.exportSegButton.toolTip == panel.ui.exportButton.toolTip
+    write_series(tmp_path / "series", panel.workflow.image)
+    qt.QFileDialog.answers.append(str(tmp_path / "series"))
+    panel.press("seriesButton")
+    qt.QFileDialog.answers.append(str(tmp_path / "out.dcm"))
+    panel.ui.structureEdit.text = "GTVp_test"
+    panel.press("exportSegButton")
+    written = pydicom.dcmread(tmp_path / "out.dcm")
+    assert (written.Modality, written.SegmentSequence[0].SegmentLabel) == ("SEG", "GTVp_test")

@@ -1,0 +1,51 @@
+"""Accepting and handing over: the buttons of the last step, each of which asks where to write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slicer.i18n import tr as _
+
+if TYPE_CHECKING:
+    from TumorSegRobustLib.workflow import Workflow
+
+Slot = Callable[..., None]
+
+
+class FinishView:
+    """Its buttons give the workflow's commands; `PanelView` says which may be pressed."""
+
+    def __init__(self, ui: Any, workflow: Callable[[], Workflow], guarded: Callable[[Slot], Slot]) -> None:
+        """workflow: the one under way. guarded: makes a slot of a function that may refuse."""
+        self._ui = ui
+        self._workflow = workflow
+        for widget, act in (
+            (ui.acceptButton, lambda *_args: workflow().accept(ui.readerEdit.text)),
+            (ui.exportButton, self._export_rtstruct),
+            (ui.exportSegButton, self._export_seg),
+            (ui.saveButton, self._save),
+        ):
+            widget.clicked.connect(guarded(act))
+
+    def _export_rtstruct(self, *_args: Any) -> None:
+        self._export(_("Export RTSTRUCT"), "", self._workflow().export_rtstruct)
+
+    def _export_seg(self, *_args: Any) -> None:
+        self._export(_("Export DICOM SEG"), "_seg", self._workflow().export_seg)
+
+    def _export(self, title: str, suffix: str, write: Callable[[Path, str], None]) -> None:
+        import qt
+
+        name = self._ui.structureEdit.text.strip() or "GTVp"
+        path = qt.QFileDialog.getSaveFileName(None, title, f"{name}{suffix}.dcm", "DICOM (*.dcm)")
+        if path:
+            write(Path(path), name)
+
+    def _save(self, *_args: Any) -> None:
+        import qt
+
+        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder for contour, maps and report"))
+        if folder:
+            self._workflow().save(Path(folder))
