@@ -17,7 +17,7 @@ export PIP_CONSTRAINT := $(abspath ../shared/constraints.txt)
 endif
 endif
 
-.PHONY: help demo test lint benchmark cmake-lists clean
+.PHONY: help demo test lint benchmark cmake-lists offline-bundle clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ benchmark: $(VENV)/.ready-test ## speed and memory against the budgets; the tabl
 cmake-lists: $(VENV)/.ready-run ## write the library's files into the lists of the Slicer module
 	$(BIN)/python Testing/slicer_host/list_files.py
 
+offline-bundle: $(VENV)/.ready-run ## wheels and models for computers without a network; OPTIONS='--full --platform windows', see docs/install.md
+	$(BIN)/python .ci/offline_bundle.py $(OPTIONS)
+
 clean: ## remove what was built, the environment included
 	rm -rf $(VENV) build dist *.egg-info demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -61,10 +64,10 @@ $(VENV)/.ready-run: pyproject.toml .ci/system-packages | $(VENV)/bin/python
 	.ci/system-packages run
 	if ! $(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' \
 	    && ! command -v nvidia-smi >/dev/null; then $(BIN)/python -m pip install -q '$(TORCH_FOR_CPU)'; fi
-	$(BIN)/python -m pip install -q -e '.[app]'
+	$(BIN)/python -m pip install -q -e '.[app,train]'
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-run
 	.ci/system-packages test
-	$(BIN)/python -m pip install -q -e '.[app,test]'
+	$(BIN)/python -m pip install -q -e '.[app,train,test]'
 	@touch $@
