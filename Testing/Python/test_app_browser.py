@@ -177,6 +177,8 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.click("#next-error:not([disabled])")
     status_becomes(page, r"Error 1 of \d+: ")
     page.wait_for_selector("#errors .place-shown")
+    steps = page.locator(".steps")  # nothing is cut off at the side
+    assert steps.evaluate("(e) => e.scrollWidth <= e.clientWidth")
     take("6-compared")
     page.keyboard.press("Control+Shift+Z")
     until(page, lambda: "1.00" in page.inner_text("#compare-rows"))

@@ -45,6 +45,14 @@ def _reference(workflow: Workflow) -> None:
     with html.Div(classes="row"):
         html.Span("{{ panel.compare.reference }}", classes="grow one-line hint", id="compared-with")
         button(
+            "Next error",
+            "next-error",
+            workflow.next_error,
+            can="panel.can.next_error",
+            why="panel.why.next_error",
+            variant="text",
+        )
+        button(
             "Put away",
             "stop-comparing",
             workflow.stop_comparing,
@@ -78,14 +86,6 @@ def _errors(workflow: Workflow) -> None:
             with html.Span(classes="legend", v_if="errors_shown"):
                 html.Span(classes="segment-colour", style=f"background: {_css(colour)}")
                 html.Span(name)
-        button(
-            "Next error",
-            "next-error",
-            workflow.next_error,
-            can="panel.can.next_error",
-            why="panel.why.next_error",
-            variant="text",
-        )
     with html.Div(v_if="panel.compare.errors.length", classes="errors", id="errors"):
         with html.Button(
             v_for="error in panel.compare.errors",

@@ -33,7 +33,6 @@ def export(actions: Actions) -> None:
                 (actions.export_rtstruct, "[folder, roi_name]"),
                 can="panel.can.export && !!folder.trim()",
                 why="panel.why.export || 'Give the folder first.'",
-                icon="mdi-radioactive",
                 wrap="btn-wrap grow",
                 block=True,
             )
@@ -53,7 +52,6 @@ def export(actions: Actions) -> None:
                 (actions.save, "[folder]"),
                 can="panel.can.save && !!folder.trim()",
                 why="panel.why.save || 'Give the folder first.'",
-                icon="mdi-content-save-outline",
                 wrap="btn-wrap grow",
                 block=True,
             )
