@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_openvino_agrees_with_pytorch(prediction, package, head):
 
 
 def test_doing_without_openvino_is_said(package, head, monkeypatch):
-    monkeypatch.setattr("TumorSegRobustLib.inference.devices.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "openvino", None)
     ensemble = Ensemble(package, device="cpu")
     monkeypatch.undo()
     prediction = ensemble.predict(head)
