@@ -305,9 +305,9 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/configs/metadata.json
   Resources/Models/brain-mr/configs/package.json
   Resources/Models/brain-mr/docs/README.md
-  Resources/Models/brain-mr/models/b.safetensors
   Resources/Models/brain-mr/models/c.safetensors
   Resources/Models/brain-mr/models/d.safetensors
+  Resources/Models/brain-mr/models/e.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm

@@ -23,6 +23,7 @@ from TumorSegRobustLib.image import Image, read_image, read_labels, read_mask
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import find_package
 from TumorSegRobustLib.review import ReviewSession
+from TumorSegRobustLib.review.shipped import default_refiner
 from TumorSegRobustLib.trust import assess
 
 SHOWN = (0, 1, 3, 5, 10)
@@ -116,7 +117,8 @@ def _read(image: Image, truth: Image, probability: np.ndarray | None, clicks: in
     with tempfile.TemporaryDirectory() as folder:
 
         def begin() -> ReviewSession:
-            return ReviewSession.start(image, Path(folder) / "journal.jsonl", probability=probability)
+            journal = Path(folder) / "journal.jsonl"
+            return ReviewSession.start(image, journal, probability=probability, refiner=default_refiner())
 
         return simulate(image, truth, begin, clicks=clicks, jitter_mm=jitter_mm)
 
