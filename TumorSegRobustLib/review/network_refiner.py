@@ -34,7 +34,7 @@ class NetworkRefiner:
     described: what the journal says of the network (id, version, sha256). where: the starts from which it is
     used; from the others the geodesic operator answers alone, as it does at a click that begins a lesion (it
     compares several sizes, which one look of a network does not). strength: how much of the residual counts;
-    real scans are not quite like generated ones, and half of it did better there than all.
+    real scans are not quite like generated ones, and a part of it did better there than all.
     """
 
     run: Run
@@ -43,7 +43,7 @@ class NetworkRefiner:
     where: tuple[str, ...] = STARTS
     side: int = 48
     context: float = 1.25
-    strength: float = 0.5
+    strength: float = 0.25
 
     name = "network"
 
