@@ -15,8 +15,9 @@ from .synth.generator import CHANNELS, OUTPUTS, SynthConfig
 TUMOUR_OUTPUTS = ("whole tumour", "tumour core")
 PRECISIONS = ("bf16", "fp32")
 HOUSEKEEPING = frozenset(
-    {"name", "label_maps", "steps", "workers", "checkpoint_minutes", "log_every", "monitor_every", "initial"}
-)
+    {"name", "label_maps", "steps", "workers", "checkpoint_minutes", "log_every", "monitor_every", "initial",
+     "strength"}
+)  # fmt: skip
 """Settings that a run may change between two starts; every other one makes it another training."""
 
 PLACES = ("label_maps", "manifest", "initial", "style_bank")
