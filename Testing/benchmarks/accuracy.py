@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--out", type=Path, required=True, help="Markdown file; a .json beside it holds every case"
     )
     parser.add_argument("--model", default=None)
-    parser.add_argument("--clicks", type=int, default=10)
+    parser.add_argument(
+        "--clicks", type=int, default=10, help="0: none; `Testing.benchmarks.refining` tells more of them"
+    )
     parser.add_argument("--only", default="", help="comma-separated beginnings of case names")
     parser.add_argument(
         "--empty", default="sarcoma,iso", help="beginnings of the cases also clicked from nothing"
@@ -78,7 +80,7 @@ def _measured(data: Path, name: str, ensemble: Ensemble, clicks: int, empty: str
         }
         starts["model"] = prediction.probability
     case |= _with_t1c(data / name, image if brain else None, ensemble)
-    for start, probability in starts.items():
+    for start, probability in starts.items() if clicks else ():
         for jitter in (0.0, JITTER_MM):
             curve = _read(image, truth, probability, clicks, jitter)
             case[f"{start} {jitter:g}"] = {
@@ -129,7 +131,8 @@ def report(cases: Sequence[Case], package: str, version: str) -> str:
     parts = [
         "# Accuracy on real scans\n",
         f"Package `{package}` {version}. Written by "
-        "`python -m Testing.benchmarks.accuracy DATA --out docs/accuracy.md`; DATA is the development folder "
+        "`python -m Testing.benchmarks.accuracy DATA --out docs/accuracy.md` (`--clicks 0` where none "
+        "are told below); DATA is the development folder "
         "of cases, which is not part of the repository. Native grids, no setting per site.\n",
     ]
     if brains:
@@ -137,6 +140,9 @@ def report(cases: Sequence[Case], package: str, version: str) -> str:
         if any("t1c only" in case for case in cases):
             parts += ["## With and without T1c\n", _channels(cases)]
         parts += ["## Does a wrong contour look doubtful?\n", _triage(brains)]
+    if not any(key in case for case in cases for key in ("model 0", "empty 0")):
+        return "\n".join([*parts, "What clicks make of it: [refining.md](refining.md).\n"])
+    if brains:
         parts += ["## Clicks, starting from the model\n", _clicks(brains, "model")]
     parts += ["## Clicks, starting from nothing\n", _clicks(cases, "empty")]
     return "\n".join(parts)
