@@ -238,9 +238,9 @@ def test_a_second_segment_is_clicked_painted_locked_and_corrected(address: str, 
     page.press("#segment-name", "Enter")
     status_becomes(page, "GTVn was added")
     take_tool(page, "p", "paint")
-    page.mouse.move(x + 60, y + 40)
+    page.mouse.move(x + 130, y + 90)  # where no first click reaches: the first segment is locked
     page.mouse.down()
-    page.mouse.move(x + 90, y + 40, steps=4)
+    page.mouse.move(x + 150, y + 90, steps=4)
     page.mouse.up()
     status_becomes(page, r"Painted\. GTVn of ")
     assert millilitres(page) > 0
