@@ -308,6 +308,12 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/models/c.safetensors
   Resources/Models/brain-mr/models/d.safetensors
   Resources/Models/brain-mr/models/e.safetensors
+  Resources/Models/refine-any/LICENSE
+  Resources/Models/refine-any/configs/inference.json
+  Resources/Models/refine-any/configs/metadata.json
+  Resources/Models/refine-any/configs/package.json
+  Resources/Models/refine-any/docs/README.md
+  Resources/Models/refine-any/models/a.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
