@@ -307,7 +307,7 @@ def test_an_unexpected_error_is_one_line_and_exit_code_1(
 def test_ctrl_c_between_two_steps_is_a_cancel_too(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("TumorSegRobustLib.models.list_packages", interrupted)
@@ -318,7 +318,7 @@ def test_ctrl_c_between_two_steps_is_a_cancel_too(
 def test_the_reader_of_stdout_may_leave_early(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(*_: object) -> str:
+    def closed(*_: object, **__: object) -> str:
         raise BrokenPipeError
 
     monkeypatch.setattr("TumorSegRobustLib.models.list_packages", closed)
