@@ -85,7 +85,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         members=[TrainedMember("a", network, (1.0, 1.0, 1.0), state)],
         channels=[Channel(name) for name in CHANNELS],
         outputs=["residual"],
-        preprocessing={"side": 32, "context": 1.25},
+        preprocessing={"side": 32, "context": 1.25, "strength": 0.5},
         calibration={"gate": {"networks": {"won": True}, "nothing": {"won": True}}},
         kind=REFINES,
     )

@@ -85,7 +85,10 @@ def test_the_shipped_configurations_are_readable_and_mistakes_are_named(tmp_path
     names = {path.stem: read_config(path) for path in CONFIGS.glob("brain-mr-?.yaml")}
     assert len(names) >= 2
     assert len({config.seed for config in names.values()}) == len(names)
-    views = {(c.anatomies, c.synth.spacing_mm, json.dumps(c.network), repr(c.synth)) for c in names.values()}
+    views = {
+        (c.anatomies, c.synth.spacing_mm, json.dumps(c.network), repr(c.synth), c.initial, c.ema)
+        for c in names.values()
+    }
     assert len(views) == len(names), "members differ in more than the seed"
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("name: x\nlabel_maps: y\nnetwork: {}\nstepz: 3\n")

@@ -26,7 +26,8 @@ class RefiningNetwork:
     def __init__(self, package: ModelPackage, device: str = "auto") -> None:
         """UnusableInput where the package is none that refines, or the device is not there."""
         names = tuple(channel.name for channel in package.channels)
-        if package.kind != REFINES or names != CHANNELS or len(package.members) != 1:
+        known = {"side", "context", "strength"} <= set(package.preprocessing)
+        if package.kind != REFINES or names != CHANNELS or len(package.members) != 1 or not known:
             raise UnusableInput(
                 f"The model {package.id} does not refine with the channels of this version; "
                 "choose another one or install the program again."
