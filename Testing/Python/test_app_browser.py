@@ -119,6 +119,10 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.keyboard.press("u")
     page.wait_for_selector(".legend-bar")
     until(page, lambda: warm_pixels(page) > plain + 300)
+    row, button = (page.locator(name).bounding_box() for name in (".overlay-line", "#next-place"))
+    assert row is not None
+    assert button is not None
+    assert button["x"] + button["width"] <= row["x"] + row["width"] + 1, "nothing is cut off"
     take("3-uncertainty")
     page.keyboard.press("u")
     until(page, lambda: warm_pixels(page) < plain + 100)

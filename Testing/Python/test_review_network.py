@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from test_review_promise import situations
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image
-from TumorSegRobustLib.review import GeodesicRefiner, ReviewSession, Seed, Situation
+from TumorSegRobustLib.resources import resource
+from TumorSegRobustLib.review import GeodesicRefiner, ReviewSession, Seed, Situation, shipped
 from TumorSegRobustLib.review.crop import Crop
 from TumorSegRobustLib.review.levels import nothing_known
 from TumorSegRobustLib.review.network_input import CHANNELS, network_input
 from TumorSegRobustLib.review.network_refiner import NetworkRefiner
-from TumorSegRobustLib.review.shipped import shipped_network
+from TumorSegRobustLib.review.shipped import default_refiner, shipped_network
 
 SIDE = 16
 
@@ -120,12 +122,14 @@ def test_a_silent_network_is_the_geodesic_operator(tmp_path: Path) -> None:
 def test_where_the_network_did_not_win_the_operator_answers_alone(tmp_path: Path) -> None:
     image, _ = a_patient()
     only_networks = refiner(says(9.0), where=("networks",))
-    with ReviewSession.start(image, tmp_path / "a" / "j.jsonl", refiner=only_networks) as session:
-        session.click(at(image, (8, 12, 14)))
-        alone = session.mask
-    with ReviewSession.start(image, tmp_path / "b" / "j.jsonl") as session:
-        session.click(at(image, (8, 12, 14)))
-        assert np.array_equal(alone, session.mask)
+    masks = {}
+    for name, chosen in (("won elsewhere", only_networks), ("floor", None), ("won", refiner(says(9.0)))):
+        with ReviewSession.start(image, tmp_path / name / "j.jsonl", refiner=chosen) as session:
+            session.click(at(image, (8, 12, 14)))
+            session.click(at(image, (8, 12, 24)))
+            masks[name] = session.mask
+    assert np.array_equal(masks["won elsewhere"], masks["floor"])
+    assert not np.array_equal(masks["won"], masks["floor"])
 
 
 def test_a_click_that_begins_a_lesion_is_answered_by_the_operator_and_the_next_one_by_the_network(
@@ -183,6 +187,19 @@ def test_another_network_than_the_recorded_one_keeps_the_recorded_contour_and_sa
     with ReviewSession.resume(image, tmp_path / "j.jsonl", refiner(says(9.0))) as again:
         assert np.array_equal(again.mask, recorded)
         assert "another contour with this version" in again.notices[0]
+
+
+def test_a_damaged_refining_package_leaves_the_clicks_to_the_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(resource("Models") / "refine-any", tmp_path / "refine-any")
+    weights = next((tmp_path / "refine-any/models").iterdir())
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(UnusableInput, match="does not match its sha256"):
+        shipped_network(tmp_path / "refine-any")
+    monkeypatch.setenv("TUMORSEGROBUST_MODELS", str(tmp_path))
+    monkeypatch.setattr(shipped, "_shared", {})
+    assert isinstance(default_refiner(), GeodesicRefiner)
 
 
 def test_a_package_that_contours_scans_is_no_refining_network(tmp_path: Path) -> None:

@@ -42,10 +42,6 @@ class NetworkInput:
     crop: Crop
     channels: NDArray[np.float32]
 
-    @property
-    def gate(self) -> NDArray[np.float32]:
-        return self.channels[CHANNELS.index("gate")]
-
 
 def network_input(
     situation: Situation, proposal: Proposal, side: int, context: float, forget: bool = False

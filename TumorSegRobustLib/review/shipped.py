@@ -75,13 +75,23 @@ def shipped_network(package: str | Path | None = None, device: str = "auto") -> 
     with _sharing:
         if key not in _shared:
             try:
-                _shared[key] = RefiningNetwork(find_package(package, kind=REFINES), device)
+                _shared[key] = RefiningNetwork(_whole(find_package(package, kind=REFINES)), device)
             except UnusableInput as reason:
                 if package:
                     raise
                 _LOG.info("Clicks are refined without a network: %s", reason)
                 return None
         return _shared[key]
+
+
+def _whole(package: ModelPackage) -> ModelPackage:
+    """UnusableInput now, rather than at the first click, where a file of the package was changed."""
+    problems = package.verify()
+    if problems:
+        raise UnusableInput(
+            f"The model {package.id} is damaged ({problems[0]}); restore the package from where it came."
+        )
+    return package
 
 
 def default_refiner(device: str = "auto") -> Refiner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.models.networks import check_network
@@ -22,6 +22,15 @@ HOUSEKEEPING = frozenset(
 
 PLACES = ("label_maps", "manifest", "initial", "style_bank")
 """Settings that name a place on the machine of the training."""
+
+
+class Checkable(Protocol):
+    """Settings that can tell whether they contradict each other (UnusableInput, one line)."""
+
+    def check(self) -> None: ...
+
+
+C = TypeVar("C", bound=Checkable)
 
 
 @dataclass(frozen=True)
@@ -129,17 +138,22 @@ class StageOneConfig:
             )
 
 
+def checked(config: C, path: Path) -> C:
+    """The configuration, if its `check` finds nothing; UnusableInput names the file that it came from."""
+    try:
+        config.check()
+    except UnusableInput as error:
+        raise UnusableInput(f"{path}: {error}") from error
+    return config
+
+
 def read_config(path: Path) -> StageOneConfig:
     """The configuration in a YAML file; UnusableInput (one line) for a missing file or an unknown key."""
     data = read_yaml(path)
     synth = filled(SynthConfig, data.pop("synth", None) or {}, f"{path}: synth")
     named = {"channels": synth.channels, "outputs": synth.outputs, **data}
     config = filled(StageOneConfig, {**named, "synth": synth}, path)
-    try:
-        config.check()
-    except UnusableInput as error:
-        raise UnusableInput(f"{path}: {error}") from error
-    return config
+    return checked(config, path)
 
 
 def identity(settings: Mapping[str, Any]) -> dict[str, Any]:

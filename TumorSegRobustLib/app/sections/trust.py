@@ -19,9 +19,9 @@ def trust(workflow: Workflow) -> None:
                 title="How well the contour is expected to agree with a clinician's (Dice, 0 to 1)",
             ):
                 with html.Div(classes="hint"):
-                    html.Span("Expected overlap")
+                    html.Span("Expected overlap{{ panel.trust.live ? ',' : '' }}")
                     html.Span(
-                        ", {{ panel.trust.live }}",
+                        "{{ panel.trust.live }}",
                         v_if="panel.trust.live",
                         id="live",
                         title=("'A guess from how much was corrected: ' + panel.trust.live_interval",),
@@ -77,10 +77,6 @@ def _overlay(workflow: Workflow) -> None:
             color="primary",
             **said(title="Key U"),
         )
-        with html.Div(v_if="overlay_shown", classes="legend", title="From certain to uncertain"):
-            html.Span("low")
-            html.Div(classes="legend-bar")
-            html.Span("high")
         button(
             "Next place",
             "next-place",
@@ -91,6 +87,7 @@ def _overlay(workflow: Workflow) -> None:
             **said(title="Where the contour is most in doubt (key N)"),
         )
     with html.Div(v_if="overlay_shown", classes="sliders"):
+        html.Div(classes="legend-bar", title="From certain (left) to uncertain (right)")
         html.Label("Opacity")
         v.VSlider(
             v_model=("overlay_opacity",),

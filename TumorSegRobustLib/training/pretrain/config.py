@@ -9,7 +9,7 @@ from typing import Any
 
 from TumorSegRobustLib.errors import UnusableInput
 
-from ..config import PRECISIONS, RealSource, check_described, filled, read_yaml
+from ..config import PRECISIONS, RealSource, check_described, checked, filled, read_yaml
 from ..synth.generator import CHANNELS, SynthConfig
 
 
@@ -96,8 +96,4 @@ def read_pretraining(path: Path) -> PretrainConfig:
     data = read_yaml(path)
     synth = filled(SynthConfig, data.pop("synth", None) or {}, f"{path}: synth")
     config = filled(PretrainConfig, {**data, "synth": synth}, path)
-    try:
-        config.check()
-    except UnusableInput as error:
-        raise UnusableInput(f"{path}: {error}") from error
-    return config
+    return checked(config, path)

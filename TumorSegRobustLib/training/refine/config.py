@@ -10,7 +10,7 @@ from typing import Any
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.review.network_input import CHANNELS
 
-from ..config import PRECISIONS, check_described, filled, read_yaml
+from ..config import PRECISIONS, check_described, checked, filled, read_yaml
 from ..synth.bodies import BodyConfig
 
 STARTS = ("nothing", "degraded", "networks")
@@ -93,8 +93,4 @@ def read_refine_config(path: Path) -> RefineConfig:
     data = read_yaml(path)
     bodies = filled(BodyConfig, data.pop("bodies", None) or {}, f"{path}: bodies")
     config = filled(RefineConfig, {**data, "bodies": bodies}, path)
-    try:
-        config.check()
-    except UnusableInput as error:
-        raise UnusableInput(f"{path}: {error}") from error
-    return config
+    return checked(config, path)
