@@ -46,6 +46,15 @@ def built(extension: Path) -> Path:
     return build
 
 
+@pytest.fixture(scope="module")
+def unpacked(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, as the extensions server would offer it, unpacked into an empty folder."""
+    check(["cpack"], cwd=built)
+    empty = tmp_path_factory.mktemp("computer")
+    shutil.unpack_archive(built / "package" / "TumorSegRobust.tar.gz", empty)
+    return empty / "TumorSegRobust" / SCRIPTED_MODULES
+
+
 def run_cmake(source: Path, build: Path) -> subprocess.CompletedProcess[str]:
     command = ["cmake", "-S", str(source), "-B", str(build), "-DSLICER_HOST_PYTHON=" + sys.executable]
     return check([*command, f"-DSlicer_DIR={source / 'Testing/slicer_host/cmake'}"])
@@ -80,6 +89,15 @@ def test_a_listed_file_that_does_not_exist_is_noticed_by_configuring(extension: 
         run_cmake(project, tmp_path / "build")
 
 
+def test_an_unlisted_file_is_noticed_by_configuring(extension: Path, tmp_path: Path) -> None:
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    project = shutil.copytree(extension, tmp_path / "source")
+    (project / "TumorSegRobust" / "Resources" / "forgotten.svg").write_text("<svg/>", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"MODULE_PYTHON_RESOURCES misses\s+Resources/forgotten\.svg"):
+        run_cmake(project, tmp_path / "build")
+
+
 def test_writing_the_lists_twice_changes_nothing(extension: Path, tmp_path: Path) -> None:
     project = shutil.copytree(extension, tmp_path / "source")
     before = (project / "TumorSegRobust/LibraryFiles.cmake").read_bytes()
@@ -95,17 +113,29 @@ def test_library_and_resources_lie_beside_the_installed_module(built: Path) -> N
     assert (folder / "Resources" / "Icons" / "TumorSegRobust.png").is_file()
 
 
-def test_the_installed_library_imports_from_an_empty_folder(built: Path, tmp_path: Path) -> None:
-    """Nothing of the checkout is on the path, and the resources are found where they were installed."""
-    folder = built / "install" / SCRIPTED_MODULES
+def test_the_package_holds_every_file_of_the_extension_and_no_other(extension: Path, unpacked: Path) -> None:
+    def files(root: Path, folder: str = ".") -> set[str]:
+        found = (path for path in (root / folder).rglob("*") if path.is_file() and path.suffix != ".pyc")
+        return {path.relative_to(root).as_posix() for path in found if path.name != ".gitignore"}
+
+    for_cmake = ("CMakeLists.txt", ".cmake")
+    wanted = {name for name in files(extension / "TumorSegRobust") if not name.endswith(for_cmake)}
+    wanted |= files(extension, "TumorSegRobustLib")
+    for folder in ("Models", "SampleCase", "Icons"):
+        wanted |= files(extension, f"Resources/{folder}")
+    assert files(unpacked) == wanted
+
+
+def test_the_package_imports_from_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
+    """Nothing of the checkout is on the path, and the resources are found where they were unpacked."""
     code = (
         "import sys, TumorSegRobustLib.workflow as w, TumorSegRobustLib.resources as r\n"
         "print(w.__file__); print(r.resource('Icons', 'TumorSegRobust.png').is_file())\n"
         "print(sorted({'torch', 'monai', 'openvino', 'slicer'} & set(sys.modules)))"
     )
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
     printed = check([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment).stdout.splitlines()
-    assert printed == [str(folder / "TumorSegRobustLib/workflow/__init__.py"), "True", "[]"]
+    assert printed == [str(unpacked / "TumorSegRobustLib/workflow/__init__.py"), "True", "[]"]
 
 
 def test_the_module_passes_its_own_test_from_the_built_tree(built: Path) -> None:

@@ -1,1 +1,0 @@
-# In Slicer this place defines the package target; `cmake --install` shows the same tree.
