@@ -94,6 +94,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/image/nifti_header.py
   TumorSegRobustLib/image/reading.py
   TumorSegRobustLib/image/resampling.py
+  TumorSegRobustLib/image/series_choice.py
   TumorSegRobustLib/image/volume.py
   TumorSegRobustLib/image/whole_file.py
   TumorSegRobustLib/image/writing.py
@@ -103,6 +104,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/inference/channels.py
   TumorSegRobustLib/inference/devices.py
   TumorSegRobustLib/inference/ensemble.py
+  TumorSegRobustLib/inference/forecast.py
   TumorSegRobustLib/inference/fusion.py
   TumorSegRobustLib/inference/inputs.py
   TumorSegRobustLib/inference/memory.py
@@ -163,12 +165,15 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/colours.py
   TumorSegRobustLib/scene/error_overlay.py
   TumorSegRobustLib/scene/hierarchy.py
+  TumorSegRobustLib/scene/host_edits.py
+  TumorSegRobustLib/scene/kept_review.py
   TumorSegRobustLib/scene/markups.py
   TumorSegRobustLib/scene/overlay.py
   TumorSegRobustLib/scene/segment_nodes.py
   TumorSegRobustLib/scene/segments.py
   TumorSegRobustLib/scene/space.py
   TumorSegRobustLib/scene/surface.py
+  TumorSegRobustLib/scene/terminology.py
   TumorSegRobustLib/scene/transforms.py
   TumorSegRobustLib/scene/views.py
   TumorSegRobustLib/scene/volumes.py
@@ -263,16 +268,20 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
   TumorSegRobustLib/workflow/case.py
+  TumorSegRobustLib/workflow/channels.py
+  TumorSegRobustLib/workflow/choosing.py
   TumorSegRobustLib/workflow/comparing.py
   TumorSegRobustLib/workflow/correcting.py
   TumorSegRobustLib/workflow/describing.py
   TumorSegRobustLib/workflow/desk.py
   TumorSegRobustLib/workflow/doing.py
   TumorSegRobustLib/workflow/finishing.py
+  TumorSegRobustLib/workflow/forecasting.py
   TumorSegRobustLib/workflow/journals.py
   TumorSegRobustLib/workflow/looking.py
   TumorSegRobustLib/workflow/messages.py
   TumorSegRobustLib/workflow/networks.py
+  TumorSegRobustLib/workflow/opening.py
   TumorSegRobustLib/workflow/overlay.py
   TumorSegRobustLib/workflow/pointing.py
   TumorSegRobustLib/workflow/proposal.py

@@ -93,7 +93,7 @@ def toy_rooms(sample: Path | None = None) -> Rooms:
     )
 
 
-def write_dicom(image: Image, folder: Path) -> Path:
+def write_dicom(image: Image, folder: Path, description: str = "FLAIR axial") -> Path:
     """The image as a plain axial MR series."""
     folder.mkdir(parents=True, exist_ok=True)
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
@@ -110,7 +110,7 @@ def write_dicom(image: Image, folder: Path) -> Path:
         slice_.PatientID, slice_.PatientName, slice_.Modality = "TEST", "Test^Head", "MR"
         slice_.PatientBirthDate = slice_.PatientSex = slice_.StudyID = slice_.AccessionNumber = ""
         slice_.StudyDate, slice_.StudyTime, slice_.ReferringPhysicianName = "20240101", "120000", ""
-        slice_.SeriesNumber, slice_.InstanceNumber, slice_.SeriesDescription = 1, k + 1, "FLAIR axial"
+        slice_.SeriesNumber, slice_.InstanceNumber, slice_.SeriesDescription = 1, k + 1, description
         slice_.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         slice_.ImagePositionPatient = image.geometry.position_of((k, 0, 0)).tolist()
         slice_.PixelSpacing = [image.geometry.spacing_mm[1], image.geometry.spacing_mm[0]]

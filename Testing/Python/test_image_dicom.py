@@ -170,7 +170,7 @@ def test_several_series_are_listed_and_one_is_chosen_by_its_uid(tmp_path: Path) 
 
     line = refusal_of(tmp_path)
 
-    assert f"{SERIES_UID} (MR FLAIR axial, 5 images); 1.2.3 (CT CT thin, 4 images)" in line
+    assert f"{SERIES_UID} (MR FLAIR axial, 5 images, 1.5x2x3 mm); 1.2.3 (CT CT thin, 4 images, " in line
     assert line.endswith("choose one (its folder, or its series UID)")
     assert [series.series_uid for series in list_series(tmp_path)] == [SERIES_UID, "1.2.3"]
     image, series = read_series(tmp_path, "1.2.3")

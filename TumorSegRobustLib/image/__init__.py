@@ -4,10 +4,11 @@ Arrays are (k, j, i); positions are LPS mm. SimpleITK and pydicom load on first 
 quick.
 """
 
-from TumorSegRobustLib.image.dicom import DicomSeries, list_series, read_series
+from TumorSegRobustLib.image.dicom import DicomSeries, list_series, read_series, series_of_file
 from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.reading import read_image, read_labels, read_mask
 from TumorSegRobustLib.image.resampling import align_channels, orient, resample
+from TumorSegRobustLib.image.series_choice import SeriesChoice, SeveralSeries
 from TumorSegRobustLib.image.volume import Image, from_sitk, to_sitk
 from TumorSegRobustLib.image.whole_file import whole_file
 from TumorSegRobustLib.image.writing import write_image
@@ -16,6 +17,8 @@ __all__ = [
     "DicomSeries",
     "Geometry",
     "Image",
+    "SeriesChoice",
+    "SeveralSeries",
     "align_channels",
     "from_sitk",
     "list_series",
@@ -25,6 +28,7 @@ __all__ = [
     "read_mask",
     "read_series",
     "resample",
+    "series_of_file",
     "to_sitk",
     "whole_file",
     "write_image",

@@ -11,6 +11,7 @@ from TumorSegRobustLib.image.dicom_grid import Stack, stack_slices
 from TumorSegRobustLib.image.dicom_headers import image_headers, series_of_file, slice_of
 from TumorSegRobustLib.image.dicom_pixels import read_planes
 from TumorSegRobustLib.image.geometry import Geometry
+from TumorSegRobustLib.image.series_choice import SeriesChoice, SeveralSeries
 from TumorSegRobustLib.image.volume import Image
 
 __all__ = ["DicomSeries", "list_series", "read_series", "series_of_file"]
@@ -40,7 +41,7 @@ class DicomSeries:
 
     def describe(self) -> str:
         """For messages and lists: "MR FLAIR axial, 40 images"."""
-        return _describe(self.modality, self.description, len(self.files))
+        return SeriesChoice(self.series_uid, self.modality, self.description, len(self.files)).words
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,16 @@ class _Candidate:
 
     uid: str
     count: int
-    words: str
+    modality: str
+    description: str
     name: str
     stack: Stack | None
     fault: str
+
+    @property
+    def choice(self) -> SeriesChoice:
+        spacing = self.stack.geometry.spacing_mm if self.stack else None
+        return SeriesChoice(self.uid, self.modality, self.description, self.count, spacing, self.fault)
 
     @property
     def too_short(self) -> bool:
@@ -68,7 +75,7 @@ def list_series(folder: str | Path) -> list[DicomSeries]:
     found = _candidates(Path(folder))
     usable = [_series(one, one.stack) for one in found if one.stack is not None]
     if not usable:
-        raise UnusableInput(found[0].fault if len(found) == 1 else _choices(folder, found))
+        raise UnusableInput(found[0].fault) if len(found) == 1 else _several(folder, found)
     return usable
 
 
@@ -77,18 +84,19 @@ def read_series(folder: str | Path, series_uid: str | None = None) -> tuple[Imag
 
     Without a series_uid the folder must hold one series; series of one or two images beside it (localizers,
     screenshots) are passed over. Sheared and unevenly spaced series are resampled to an orthogonal, even
-    grid. Raises UnusableInput for missing, repeated, unlike or damaged slices, and lists the series where
-    there are several.
+    grid. Raises UnusableInput for missing, repeated, unlike or damaged slices; `SeveralSeries`, which lists
+    them, where there are several.
     """
     found = _candidates(Path(folder))
     if series_uid is not None:
         wanted = [one for one in found if one.uid == series_uid]
         if not wanted:
-            raise UnusableInput(f"{folder} has no series {series_uid}; it holds {_listed(found)}")
+            held = "; ".join(one.choice.listed for one in found)
+            raise UnusableInput(f"{folder} has no series {series_uid}; it holds {held}")
     else:
         wanted = [one for one in found if not one.too_short] or found
     if len(wanted) > 1:
-        raise UnusableInput(_choices(folder, wanted))
+        raise _several(folder, wanted)
     chosen = wanted[0]
     if chosen.stack is None:
         raise UnusableInput(chosen.fault)
@@ -113,12 +121,12 @@ def _candidates(folder: Path) -> list[_Candidate]:
         header = files[0][1]
         description = str(header.get("SeriesDescription", "") or "").strip()
         name = description or folder.name
-        words = _describe(str(header.get("Modality", "")), description, len(files))
+        said = (uid, len(files), str(header.get("Modality", "") or ""), description, name)
         try:
             stack = stack_slices([slice_of(path, header) for path, header in files], f"Series {name}")
-            found.append(_Candidate(uid, len(files), words, name, stack, ""))
+            found.append(_Candidate(*said, stack, ""))
         except UnusableInput as error:
-            found.append(_Candidate(uid, len(files), words, name, None, str(error)))
+            found.append(_Candidate(*said, None, str(error)))
     return found
 
 
@@ -146,15 +154,5 @@ def _series(candidate: _Candidate, stack: Stack) -> DicomSeries:
     )
 
 
-def _choices(folder: str | Path, found: list[_Candidate]) -> str:
-    return f"{folder} holds {len(found)} series: {_listed(found)}; choose one (its folder, or its series UID)"
-
-
-def _listed(found: list[_Candidate]) -> str:
-    return "; ".join(
-        f"{one.uid} ({one.words}{', not a volume' if one.stack is None else ''})" for one in found
-    )
-
-
-def _describe(modality: str, description: str, count: int) -> str:
-    return f"{f'{modality} {description}'.strip()}, {count} image{'s' * (count != 1)}"
+def _several(folder: str | Path, found: list[_Candidate]) -> SeveralSeries:
+    return SeveralSeries(Path(folder), tuple(one.choice for one in found))

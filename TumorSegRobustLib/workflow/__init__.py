@@ -1,5 +1,7 @@
 """The toolkit-neutral presenter: what the desktop panel, the browser panel and the command line all drive."""
 
+from ..image import SeriesChoice, SeveralSeries
+from .channels import ChannelState, label_of
 from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
 from .journals import Unfinished, default_work_folder
 from .looking import line_of
@@ -14,6 +16,7 @@ __all__ = [
     "COMMANDS",
     "HOW_TO_BEGIN",
     "TOOLS",
+    "ChannelState",
     "Dispatch",
     "EnsembleFactory",
     "EnsembleLike",
@@ -21,6 +24,8 @@ __all__ = [
     "Proposal",
     "Rooms",
     "SegmentState",
+    "SeriesChoice",
+    "SeveralSeries",
     "Signal",
     "State",
     "Tool",
@@ -28,6 +33,7 @@ __all__ = [
     "Workflow",
     "default_work_folder",
     "error_line",
+    "label_of",
     "line_of",
     "listed",
     "rows_of",

@@ -5,27 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .channels import channel_states, problem_of, targets_of
+from .forecasting import will_happen
 from .state import COMMANDS, Situation, State
 
 if TYPE_CHECKING:
+    from ..image import SeriesChoice
+    from ..models import ModelPackage
     from .case import Case
     from .journals import Unfinished
     from .reviewing import Look, Review
+
+
+class Facts(Protocol):
+    """What lies on the desk (see `desk.Desk`)."""
+
+    case: Case | None
+    review: Review | None
+    look: Look | None
+    unfinished: tuple[Unfinished, ...]
+    package: ModelPackage | None
+    choices: tuple[SeriesChoice, ...]
 
 
 def describe(
     before: State,
     running: str,
     edits: int,
-    case: Case | None,
-    review: Review | None,
-    look: Look | None,
-    unfinished: tuple[Unfinished, ...],
+    facts: Facts,
     changes: Mapping[str, Any],
 ) -> State:
     """The state now: it follows from the facts, except for what `changes` set (message, error, tool, ...)."""
+    case, review, look, package = facts.case, facts.review, facts.look, facts.package
+    target = changes.get("target", before.target)
+    unfit = problem_of(package, case, target)
+    forecast, adapt = changes.get("forecast", before.forecast), changes.get("adapt", before.adapt)
     comparison = changes.get("comparison", before.comparison)
     situation = Situation(
         running=running,
@@ -36,21 +52,30 @@ def describe(
         can_undo=look is not None and (look.can_undo or edits > 0),
         can_redo=look is not None and look.can_redo,
         volume_ml=sum(segment.volume_ml for segment in look.segments) if look else 0.0,
-        resumable=bool(unfinished),
+        resumable=bool(facts.unfinished),
         has_places=bool(changes.get("places", before.places)),
         has_reference=comparison is not None,
         has_errors=comparison is not None and bool(comparison.errors),
+        has_choices=bool(facts.choices),
+        has_further_channels=case is not None and len(case.channels) > 1,
+        takes_channels=len(package.channels) if package else 0,
+        unfit=unfit,
     )
     why_not = situation.why_not()
+    inputs = channel_states(package, case)
     result = review.proposal.result if review else {}
     triage, quality = result.get("triage") or {}, result.get("quality") or {}
     interval = quality.get("interval")
-    facts = {
+    state = {
         "phase": situation.phase,
         "progress": before.progress if running else None,
         "package": before.package or (result.get("model") or {}).get("id", ""),
         "image_name": case.image.name if case else "",
         "channels": tuple(case.channels) if case else (),
+        "inputs": inputs,
+        "choices": facts.choices,
+        "targets": targets_of(package),
+        "will_happen": will_happen(inputs, forecast, adapt, unfit) if case else "",
         "can": frozenset(command for command in COMMANDS if command not in why_not),
         "why_not": MappingProxyType(why_not),
         "triage_level": triage.get("level", ""),
@@ -64,4 +89,4 @@ def describe(
         "accepted_by": look.accepted_by if look else "",
         "notices": (*(case.notices if case else ()), *result.get("notices", ())),
     }
-    return replace(before, **{**facts, **changes})
+    return replace(before, **{**state, **changes})

@@ -12,6 +12,8 @@ from .signal import Signal
 from .state import State
 
 if TYPE_CHECKING:
+    from ..image import SeriesChoice
+    from ..models import ModelPackage
     from .case import Case
     from .journals import Unfinished
     from .reviewing import Change, Look, Review
@@ -30,6 +32,8 @@ class Desk:
         self.review: Review | None = None
         self.look: Look | None = None
         self.unfinished: tuple[Unfinished, ...] = ()
+        self.package: ModelPackage | None = None
+        self.choices: tuple[SeriesChoice, ...] = ()
         self.state = State()
         self._activity = activity
         self._lock = threading.RLock()
@@ -38,9 +42,7 @@ class Desk:
         """Derive the state anew, with `changes` (message, error, tool, ...), and tell."""
         with self._lock:
             running, edits = self._activity()
-            self.state = describe(
-                self.state, running, edits, self.case, self.review, self.look, self.unfinished, changes
-            )
+            self.state = describe(self.state, running, edits, self, changes)
             self.changed.emit(self.state)
 
     def show_case(self, case: Case, unfinished: tuple[Unfinished, ...]) -> None:
@@ -51,8 +53,8 @@ class Desk:
             self._put_aside()
             self.unfinished = unfinished
         self.update(message=messages.opened(case, unfinished), error="")
-        self.image_changed.emit(case.image)
         if not same_scan:
+            self.image_changed.emit(case.image)
             self.assessment_changed.emit(None)
             self.contour_changed.emit(None, None)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ..progress import Progress
 from .case import Case
@@ -14,6 +15,8 @@ from .desk import Desk
 from .journals import Unfinished, unfinished_reviews
 from .reviewing import Change, Review
 from .running import Runner
+
+Opened = TypeVar("Opened")
 
 
 class Doing:
@@ -32,19 +35,22 @@ class Doing:
             self._runner.refuse(why)
         return why is None
 
-    def open(self, read: Callable[[Case | None, Progress], Case]) -> None:
-        """`read(the case before, progress)` gives the case to show."""
+    def open(self, read: Callable[[Case | None, Progress], Opened], wanted: Callable[[Opened], bool]) -> None:
+        """`read(the case before, progress)` gives the case to show; `wanted(it)` whether it is one."""
         if not self.allowed("open"):
             return
         before = self._desk.case
 
-        def work(progress: Progress) -> tuple[Case, tuple[Unfinished, ...]]:
-            case = read(before, progress)
-            return case, unfinished_reviews(self._work_folder, case.digest)
+        def work(progress: Progress) -> tuple[Opened, tuple[Unfinished, ...]]:
+            opened = read(before, progress)
+            known = unfinished_reviews(self._work_folder, opened.digest) if isinstance(opened, Case) else ()
+            return opened, known
 
-        def show(opened: tuple[Case, tuple[Unfinished, ...]]) -> None:
-            self._desk.show_case(*opened)
-            self._opened()
+        def show(found: tuple[Opened, tuple[Unfinished, ...]]) -> None:
+            opened, unfinished = found
+            if wanted(opened) and isinstance(opened, Case):
+                self._desk.show_case(opened, unfinished)
+                self._opened()
 
         self._runner.long("Opening the scan.", work, show)
 

@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, UnusableInput
+from .channels import CORE
 
 if TYPE_CHECKING:
     from .case import Case
     from .journals import Unfinished
     from .proposal import Proposal
     from .state import SegmentState
+
+
+BEGIN = "Open a scan to begin."
+
+
+def choose_series(folder: str, count: int) -> str:
+    return f"{folder} holds {count} series: choose one of them."
 
 
 def opened(case: Case, unfinished: Sequence[Unfinished]) -> str:
@@ -39,7 +47,7 @@ def proposed(result: Mapping[str, Any]) -> str:
     reason = triage["reasons"][0].rstrip(".") if triage["reasons"] else "the networks disagree"
     if volume <= 0:
         return "The networks found no tumour. If you see one, choose Include and click in it."
-    contour = f"Tumour of {volume:.1f} ml."
+    contour = f"{'Tumour core' if result.get('target') == CORE else 'Tumour'} of {volume:.1f} ml."
     if triage["level"] == "accept":
         dice = result["quality"]["predicted_dice"]
         agree = f" (expected overlap {dice:.2f})" if dice is not None else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UnusableInput
 from . import results
 from .overlay import entropy_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..review import ReviewSession
     from ..trust import Assessment
 
+_EVEN = 0.5  # from here on, a voxel is rather core than not
 Origin = Literal["networks", "results", "nothing", "journal"]
 
 
@@ -63,6 +65,25 @@ class Proposal:
             prediction.core_mask,
             prediction=prediction,
             assessment=assessment,
+        )
+
+    def of_core(self) -> Proposal:
+        """The same networks' tumour core as the contour. How far to trust it, nobody has measured."""
+        prediction = self.prediction
+        if prediction is None or prediction.core is None or prediction.core_mask is None:
+            raise UnusableInput(
+                "The networks could not tell the tumour core on this scan: contour the whole tumour."
+            )
+        apart = (prediction.core >= _EVEN) & ~prediction.core_mask  # in components that were taken out
+        probability = np.where(apart, np.float32(0), prediction.core)
+        geometry, mask = prediction.geometry, prediction.core_mask
+        return Proposal(
+            results.of_core(self.result, mask, geometry),
+            {"entropy": entropy_of(probability)},
+            "networks",
+            probability,
+            _EVEN,
+            prediction=prediction,
         )
 
     @classmethod

@@ -48,6 +48,24 @@ def of_prediction(
     )
 
 
+def of_core(result: Mapping[str, Any], core: NDArray, geometry: Geometry) -> dict[str, Any]:
+    """The same document about the tumour core alone, whose quality nobody has measured."""
+    reasons = result["triage"]["reasons"] if result["triage"]["level"] == "reject" else []
+    level = "reject" if reasons else "review"
+    unknown = "how far to trust the contour is known for the whole tumour only"
+    return _plain(
+        {
+            **result,
+            "target": "tumour core",
+            "volume_ml": volume_ml(core, geometry),
+            "tumour_core": None,
+            "lesions": lesions_of(core, geometry),
+            "quality": {"predicted_dice": None, "interval": None},
+            "triage": {"level": level, "reasons": [*reasons, unknown]},
+        }
+    )
+
+
 def of_nothing() -> dict[str, Any]:
     """result.json of a contour that no network proposed: the same keys, null where one would have spoken."""
     return {

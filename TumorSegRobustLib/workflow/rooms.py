@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..resources import resource
 
 if TYPE_CHECKING:
-    from ..image import DicomSeries, Image
+    from ..image import DicomSeries, Geometry, Image
     from ..inference import Prediction
+    from ..inference.forecast import Forecast
     from ..models import ModelPackage
     from ..progress import Progress
     from ..review import ReviewSession
@@ -38,13 +39,24 @@ Adapting = Callable[[EnsembleLike], EnsembleLike]
 """An ensemble -> one that predicts like it, and tries to adapt it to every scan."""
 
 
-def read_scan(path: Path) -> tuple[Image, DicomSeries | None]:
-    """A volume file, or a folder with one DICOM series (the series is what RTSTRUCT refers to)."""
-    from ..image import read_image, read_series
+def read_scan(path: Path, series_uid: str | None = None) -> tuple[Image, DicomSeries | None]:
+    """A volume file, or one DICOM series (which is what RTSTRUCT refers to): its folder, or one of its files.
+
+    `SeveralSeries` where a folder holds several and `series_uid` does not say which one.
+    """
+    from ..image import read_image, read_series, series_of_file
 
     if path.is_dir():
-        return read_series(path)
-    return read_image(path), None
+        return read_series(path, series_uid)
+    uid = series_of_file(path)
+    return read_series(path.parent, uid) if uid is not None else (read_image(path), None)
+
+
+def forecast(package: ModelPackage, device: str, geometry: Geometry) -> Forecast:
+    """What a prediction on this grid will take."""
+    from ..inference.forecast import forecast as of_inference
+
+    return of_inference(package, device, geometry)
 
 
 def list_packages() -> Sequence[ModelPackage]:
@@ -177,7 +189,8 @@ def sample_folder() -> Path:
 class Rooms:
     """The seams; the defaults are the real rooms."""
 
-    read_scan: Callable[[Path], tuple[Image, DicomSeries | None]] = read_scan
+    read_scan: Callable[..., tuple[Image, DicomSeries | None]] = read_scan
+    forecast: Callable[[ModelPackage, str, Geometry], Forecast] = forecast
     list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble

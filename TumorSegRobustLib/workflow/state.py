@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from .channels import WHOLE, ChannelState
+
 if TYPE_CHECKING:
     from ..evaluation.comparing import Comparison
+    from ..image import SeriesChoice
+    from ..inference.forecast import Forecast
     from ..review import Click
     from ..trust import Place
 
@@ -21,6 +25,9 @@ COMMANDS = (
     "cancel",
     "start_empty",
     "resume",
+    "choose_series",
+    "add_channel",
+    "drop_channel",
     "click",
     "paint",
     "undo",
@@ -63,6 +70,11 @@ class State:
     triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
     predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal.
     live_dice, live_interval: the same of the contour as it is now (`trust.LiveQuality`), None where unknown.
+    inputs: what the chosen package takes, and which volume stands for each.
+    choices: the series of a folder that waits for `Workflow.choose_series`, empty where none does.
+    targets: what the package can contour, empty where there is no choice; target: what the next `segment`
+    contours. adapt: whether it tries to adapt the networks.
+    forecast: what the next `segment` takes, None where it is not known; will_happen: the same in one line.
     places: where the contour is worth a look, the best first; place: the number (from 1) of the one shown,
     0 for none.
     comparison: of the contour as it is now with a reference, None where there is none; compared_with: what
@@ -82,6 +94,13 @@ class State:
     device: str = "auto"
     image_name: str = ""
     channels: tuple[str, ...] = ()
+    inputs: tuple[ChannelState, ...] = ()
+    choices: tuple[SeriesChoice, ...] = ()
+    targets: tuple[str, ...] = ()
+    target: str = WHOLE
+    adapt: bool = False
+    forecast: Forecast | None = None
+    will_happen: str = ""
     can: frozenset[str] = frozenset({"open"})
     why_not: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     tool: Tool = "none"
@@ -122,6 +141,10 @@ class Situation:
     has_places: bool = False
     has_reference: bool = False
     has_errors: bool = False
+    has_choices: bool = False
+    has_further_channels: bool = False
+    takes_channels: int = 0  # of the chosen package
+    unfit: str = ""  # why the networks cannot segment this scan
 
     @property
     def phase(self) -> Phase:
@@ -138,9 +161,17 @@ class Situation:
             busy = f"{self.running} Wait for it or press Cancel."
             return {command: busy for command in COMMANDS if command != "cancel"}
         reasons = {"cancel": "Nothing is running."}
+        if not self.has_choices:
+            reasons["choose_series"] = "No folder with several series was opened."
         if not self.has_image:
-            reasons |= {c: "Open a scan first." for c in COMMANDS if c not in ("open", "cancel")}
-            return reasons
+            needs_none = ("open", "cancel", "choose_series")
+            return reasons | {c: "Open a scan first." for c in COMMANDS if c not in needs_none}
+        if self.takes_channels < 2:
+            reasons["add_channel"] = "The model looks at one channel only."
+        if not self.has_further_channels:
+            reasons["drop_channel"] = "There is no further channel."
+        if self.unfit:
+            reasons["segment"] = self.unfit
         if not self.resumable:
             reasons["resume"] = "There is no unfinished review of this scan."
         if not self.has_review:

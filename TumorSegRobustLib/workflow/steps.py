@@ -13,6 +13,7 @@ from ..errors import UnusableInput
 from ..progress import Progress
 from . import results, saving, segment_files
 from .case import Case
+from .channels import CORE
 from .journals import new_journal
 from .networks import Networks
 from .proposal import Proposal
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
 _RED = (255, 0, 0)
 
 
-def open_scan(rooms: Rooms, path: Path, channel: str, case: Case | None, progress: Progress) -> Case:
-    """A new case, or `case` with one more channel when `channel` names one."""
+def open_scan(
+    rooms: Rooms, path: Path, series: str, channel: str, case: Case | None, progress: Progress
+) -> Case:
+    """A new case, or `case` with one more channel; `series`: UID, where a folder holds several."""
     began = time.perf_counter()
     if not path.exists():
         raise UnusableInput(f"{path} does not exist: choose a volume file or a folder with a DICOM series.")
-    image, series = rooms.read_scan(path)
+    image, found = rooms.read_scan(path, series) if series else rooms.read_scan(path)
     progress.check()
-    return open_image(image, series, channel, case, time.perf_counter() - began)
+    return open_image(image, found, channel, case, time.perf_counter() - began)
 
 
 def open_image(
@@ -43,7 +46,9 @@ def open_image(
     return Case.of(image, series, channel, seconds)
 
 
-def segment(rooms: Rooms, networks: Networks, case: Case, folder: Path, progress: Progress) -> Review:
+def segment(
+    rooms: Rooms, networks: Networks, case: Case, folder: Path, target: str, progress: Progress
+) -> Review:
     """Predict, judge, and begin a review of the proposal in a journal of its own."""
     began = time.perf_counter()
     prediction = networks.predict(case, progress.part(0.0, 0.9))
@@ -53,7 +58,8 @@ def segment(rooms: Rooms, networks: Networks, case: Case, folder: Path, progress
     now = time.perf_counter()
     seconds = {"open": case.seconds, "assess": now - judged, "total": case.seconds + now - began}
     progress.report(0.97, "Beginning the review.")
-    return begin(rooms, case, Proposal.of_networks(prediction, assessment, seconds), folder)
+    proposal = Proposal.of_networks(prediction, assessment, seconds)
+    return begin(rooms, case, proposal.of_core() if target == CORE else proposal, folder)
 
 
 def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ..progress import Progress
 from . import steps
 from .case import Case
+from .choosing import Choosing
 from .comparing import Comparing
 from .correcting import Correcting
 from .desk import Desk
 from .doing import Doing
 from .finishing import Finishing
+from .forecasting import Forecasting
 from .journals import Unfinished, default_work_folder
 from .looking import Looking
 from .networks import Networks
+from .opening import Opening
 from .pointing import next_name
 from .proposal import Proposal
 from .reviewing import Review
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from ..models import ModelPackage
     from ..review import ReviewSession
     from ..trust import Assessment
-
 
 _PATIENCE_S = 20.0
 
@@ -81,6 +83,9 @@ class Workflow:
         self.comparison_changed = self._compare.comparison_changed
         self._correct = Correcting(self._desk, self._runner, self._do)
         self._finish = Finishing(self._do, self._rooms, known_as)
+        self._opening = Opening(self._desk, self._runner, self._do, self._rooms)
+        self._forecasting = Forecasting(self._desk, self._runner, self._rooms, self.work_folder)
+        self._choose = Choosing(self._desk, self._runner, self._networks, self._rooms, self._warm_up)
         self._desk.update()
 
     # What there is to see
@@ -165,27 +170,19 @@ class Workflow:
 
     def choose_package(self, id_or_folder: str | None) -> None:
         """Use this package from the next `segment` on; None is the default one."""
-
-        def choose() -> None:
-            package = self._rooms.find_package(id_or_folder)
-            self._networks.choose(id_or_folder, self._networks.device)
-            self._desk.update(package=package.id, message=f"Model: {package.title}.", error="")
-            self._warm_up()
-
-        self._runner.at_once("Choosing the model", choose)
+        self._choose.choose_package(id_or_folder)
 
     def choose_device(self, device: str) -> None:
         """auto, cpu, cuda or mps, from the next `segment` on."""
-        self._networks.choose(self._networks.package, device)
-        self._desk.update(device=device, error="")
-        self._warm_up()
+        self._choose.choose_device(device)
 
     def choose_adaptation(self, wanted: bool) -> None:
-        """Whether, from the next `segment` on, the networks try to adapt to the scan; off by default.
+        """Whether the networks try to adapt to the scan: `result["adaptation"]` tells what came of it."""
+        self._choose.choose_adaptation(wanted)
 
-        What came of it is `result["adaptation"]`; an adaptation that does not help is undone.
-        """
-        self._networks.adapt = wanted
+    def choose_target(self, target: str) -> None:
+        """What the next `segment` contours: one of `state.targets`, "whole tumour" or "tumour core"."""
+        self._choose.choose_target(target)
 
     def set_tool(self, tool: Tool) -> None:
         """What a click in the scan means from now on: "none", "include", "exclude", "paint" or "erase"."""
@@ -196,16 +193,31 @@ class Workflow:
 
     # Opening
 
-    def open(self, path: str | Path, channel: str | None = None) -> None:
-        """A volume file or a folder with one DICOM series; with `channel`, one more channel of the scan."""
-        chosen = Path(path).expanduser()
-        self._do.open(
-            lambda case, progress: steps.open_scan(self._rooms, chosen, channel or "", case, progress)
-        )
+    def open(self, path: str | Path, channel: str | None = None, series: str | None = None) -> None:
+        """A volume file, or DICOM; with `channel`, one more channel of the scan. series: UID; without it, a
+        folder of several fills `state.choices` (without a background: `SeveralSeries` is raised).
+        """
+        self._opening.open(path, channel, series)
 
     def open_image(self, image: Image, series: DicomSeries | None = None, channel: str | None = None) -> None:
         """A volume that the host has read already, and the DICOM series it came from."""
-        self._do.open(lambda case, _: steps.open_image(image, series, channel or "", case))
+        self._opening.open_image(image, series, channel)
+
+    def choose_series(self, uid: str) -> None:
+        """Open one of `state.choices`, as what the folder was opened for."""
+        self._opening.choose_series(uid)
+
+    def stop_choosing(self) -> None:
+        """Leave the folder with several series alone; what was open before stays open."""
+        self._opening.stop_choosing()
+
+    def name_first_channel(self, name: str) -> None:
+        """Say what the scan itself is; whatever had that name so far changes places with it."""
+        self._opening.name_first_channel(name)
+
+    def drop_channel(self, name: str) -> None:
+        """Take a further channel away; the scan itself stays."""
+        self._opening.drop_channel(name)
 
     def open_sample(self) -> None:
         """The generated head that ships with the program."""
@@ -216,8 +228,10 @@ class Workflow:
     def segment(self) -> None:
         """Let the networks propose a contour and say how far to trust it."""
 
+        target = self.state.target
+
         def work(case: Case, progress: Progress) -> Review:
-            return steps.segment(self._rooms, self._networks, case, self.work_folder, progress)
+            return steps.segment(self._rooms, self._networks, case, self.work_folder, target, progress)
 
         self._do.begin("segment", "Segmenting.", work)
 
@@ -379,5 +393,6 @@ class Workflow:
             self.session.close()
 
     def _warm_up(self) -> None:
+        self._forecasting.refresh()
         if self._runner.background and self._desk.case is not None:
             self._networks.warm_up()
