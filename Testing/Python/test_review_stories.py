@@ -66,6 +66,14 @@ def perform(session: ReviewSession, step: tuple) -> int | None:
     return segment
 
 
+def beyond(box: tuple[slice, ...] | None, values: np.ndarray) -> np.ndarray:
+    """The values outside a box; all of them where there is none."""
+    outside = np.ones(values.shape, bool)
+    if box is not None:
+        outside[box] = False
+    return values[outside]
+
+
 def act_on_click(session: ReviewSession, number: int, place: list) -> None:
     if not place:
         session.remove_click(number)
@@ -122,6 +130,7 @@ def test_no_voxel_has_two_owners_and_locked_neighbours_stay_as_they_are(tmp_path
             continue
         for s in session.segments:
             assert np.array_equal(session.probability_of(s.id) > 0.5, session.mask_of(s.id))
+            assert beyond(session.open_box(s.id), session.probability_of(s.id)).max(initial=0) == 0
             if s.id != about and s.id in before and before[s.id][0]:
                 assert np.array_equal(session.mask_of(s.id), before[s.id][1])
 

@@ -168,6 +168,12 @@ class Geometry:
         origin = self.position_of(first_ijk[::-1])
         return Geometry((size[2], size[1], size[0]), spacing, tuple(origin.tolist()), self.direction)
 
+    def cut(self, box: tuple[slice, slice, slice]) -> Geometry:
+        """The grid of the voxels (k, j, i) in `box`, which has a start and a stop along each axis."""
+        origin = self.position_of([side.start for side in box])
+        k, j, i = (side.stop - side.start for side in box)
+        return Geometry((k, j, i), self.spacing_mm, tuple(origin.tolist()), self.direction)
+
     def overlaps(self, other: Geometry) -> bool:
         """Whether the two boxes share any volume (separating axes; Gottschalk, SIGGRAPH 1996)."""
         mine, theirs = (np.reshape(grid.direction, (3, 3)).T for grid in (self, other))

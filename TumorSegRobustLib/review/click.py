@@ -64,6 +64,12 @@ def overlap(a: Box, b: Box) -> Box | None:
     return (k, j, i) if all(s.start < s.stop for s in (k, j, i)) else None
 
 
+def around_both(a: Box, b: Box) -> Box:
+    """The smallest box that holds two boxes."""
+    k, j, i = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
+    return k, j, i
+
+
 def within(inner: Box, outer: Box) -> Box:
     """`inner`, given in the image's indices, in the indices of an array cut out at `outer`."""
     k, j, i = (slice(p.start - q.start, p.stop - q.start) for p, q in zip(inner, outer, strict=True))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.review.belief import BACKGROUND, LIMIT, Levels, to_levels
 from TumorSegRobustLib.review.board import Board
-from TumorSegRobustLib.review.click import Box, Click, Seed, within
+from TumorSegRobustLib.review.click import Box, Click, Seed, around_both, box_shape, within
 from TumorSegRobustLib.review.difference import Difference, bounding_box
 from TumorSegRobustLib.review.levels import LevelChange, nothing_known, relabelled
 from TumorSegRobustLib.review.refiner import Refiner, Situation
@@ -40,6 +40,7 @@ class Contours:
         self._image, self._refiner, self._prior = image, refiner, prior
         first = nothing_known(image.geometry.shape) if prior is None else prior.copy()
         self._levels: dict[int, Levels] = {FIRST: first}
+        self._open = {FIRST: None if prior is None else bounding_box(prior > BACKGROUND)}
         self.board = Board(first > 0)
 
     def levels(self, segment: int) -> Levels:
@@ -47,6 +48,12 @@ class Contours:
         if segment not in self._levels:
             self._levels[segment] = nothing_known(self._image.geometry.shape)
         return self._levels[segment]
+
+    def open_box(self, segment: int) -> Box | None:
+        """A box outside which all of a segment is surely background; None where everything is. It never
+        shrinks: a pass over a large scan takes longer than most clicks.
+        """
+        return self._open.get(segment)
 
     # Thinking a step out
 
@@ -120,6 +127,8 @@ class Contours:
     def _flip(self, changes: Changes) -> None:
         for segment, change in changes.items():
             change.apply(self.levels(segment))
+            before = self._open.get(segment)
+            self._open[segment] = change.box if before is None else around_both(before, change.box)
 
     def _said(
         self,
@@ -230,8 +239,8 @@ def _union(a: Difference, b: Difference) -> Difference:
     boxes = [d.box for d in (a, b) if d.box is not None]
     if len(boxes) < 2:
         return a if b.box is None else b
-    k, j, i = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(*boxes, strict=True))
-    both = np.zeros((k.stop - k.start, j.stop - j.start, i.stop - i.start), bool)
+    k, j, i = around_both(*boxes)
+    both = np.zeros(box_shape((k, j, i)), bool)
     for difference in (a, b):
         assert difference.box is not None
         both[within(difference.box, (k, j, i))] |= difference.flips()

@@ -135,9 +135,7 @@ class ReviewSession:
 
     @property
     def probability(self) -> NDArray[np.float32]:
-        """How sure the review is of the first segment, (k, j, i) in [0, 1]: above .5 exactly where `mask` is
-        True.
-        """
+        """How sure the review is of the first segment, (k, j, i) in [0, 1]; above .5 is `mask`."""
         return self.probability_of(FIRST)
 
     def probability_of(self, segment: int) -> NDArray[np.float32]:
@@ -147,6 +145,10 @@ class ReviewSession:
     def probability_in(self, box: Box, segment: int = FIRST) -> NDArray[np.float32]:
         """`probability` inside `box` alone: what a panel needs after a click, without the whole volume."""
         return to_probability(self._contours.levels(self._rules.segment(segment).id)[box])
+
+    def open_box(self, segment: int = FIRST) -> Box | None:
+        """A box outside which no voxel is tumour or in doubt; None where none was from the beginning on."""
+        return self._contours.open_box(self._rules.segment(segment).id)
 
     @property
     def clicks(self) -> tuple[Click, ...]:

@@ -4,7 +4,7 @@ from TumorSegRobustLib.trust.agreement import expected_dice, pairwise_dice
 from TumorSegRobustLib.trust.assessment import Assessment, assess
 from TumorSegRobustLib.trust.lesions import Lesion, find_lesions
 from TumorSegRobustLib.trust.live import LiveQuality
-from TumorSegRobustLib.trust.places import Place, PlaceSettings, find_places, lean_of
+from TumorSegRobustLib.trust.places import Place, PlaceSettings, find_places, lean_of, surroundings
 from TumorSegRobustLib.trust.quality import Quality, predict_quality
 from TumorSegRobustLib.trust.shift import Shift, fingerprint_ranges, image_fingerprint, measure_shift
 from TumorSegRobustLib.trust.triage import DEFAULT_TRIAGE, Evidence, triage
@@ -32,6 +32,7 @@ __all__ = [
     "measure_shift",
     "pairwise_dice",
     "predict_quality",
+    "surroundings",
     "triage",
     "uncertainty_maps",
 ]

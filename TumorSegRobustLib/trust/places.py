@@ -71,8 +71,8 @@ DEFAULT_PLACES = PlaceSettings()
 @dataclass(frozen=True)
 class Place:
     """position_mm: LPS, the middle of the doubt. size_ml: tissue in doubt around it. box: the voxels
-    (k, j, i) that it stands for. score: the volume (ml) that is wrong there if the doubt is right, weighed
-    with the clicks made so far; it orders the list and means nothing else.
+    (k, j, i) of the arrays given that it stands for. score: the volume (ml) that is wrong there if the
+    doubt is right, weighed with the clicks made so far; it orders the list and means nothing else.
     """
 
     position_mm: Position
@@ -94,6 +94,17 @@ def lean_of(includes: Sequence[bool]) -> float:
     that begins flat): .5 without any.
     """
     return (1 + sum(includes)) / (2 + len(includes))
+
+
+def surroundings(box: Box, geometry: Geometry) -> Box:
+    """The box with 20 mm around it, within the scan: where looks are compared. All that `find_places` needs,
+    when `box` holds the contour and every doubt.
+    """
+    k, j, i = (
+        slice(max(0, side.start - round(_AROUND_MM / step)), min(n, side.stop + round(_AROUND_MM / step)))
+        for side, step, n in zip(box, geometry.spacing_mm[::-1], geometry.shape, strict=True)
+    )
+    return k, j, i
 
 
 def find_places(
@@ -120,7 +131,7 @@ def find_places(
     unsure = (probability >= settings.least_probability) & (probability <= 1 - settings.least_probability)
     if not unsure.any():
         return ()
-    field = Field(geometry, _grown(bounding_box(unsure | mask), geometry), settings.grid_mm)
+    field = Field(geometry, surroundings(bounding_box(unsure | mask), geometry), settings.grid_mm)
     chance = field.means(probability)
     contour = field.means(mask) >= 0.5
     looks = np.float32(0) if image is None else looks_of(field.means(image), contour, field.spacing_mm)
@@ -168,15 +179,6 @@ def _clear_around(evidence: NDArray, field: Field, position: Position, settings:
         max(0, int(np.ceil(centre[axial] - reach))), max(0, int(np.floor(centre[axial] + reach)) + 1)
     )
     evidence[tuple(slab)] = 0
-
-
-def _grown(box: Box, geometry: Geometry) -> Box:
-    """The box with its surroundings, which say what does not belong to the contour."""
-    k, j, i = (
-        slice(max(0, side.start - round(_AROUND_MM / step)), min(n, side.stop + round(_AROUND_MM / step)))
-        for side, step, n in zip(box, geometry.spacing_mm[::-1], geometry.shape, strict=True)
-    )
-    return k, j, i
 
 
 def axial_axis(geometry: Geometry) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,22 +77,33 @@ class Looking:
         self._runner.quietly(work, self._show)
 
     def _found(self, review: Review) -> _Found:
-        from ..trust import find_places, lean_of
-
-        session = review.session
-        probability, clicks = session.probability, tuple(session.clicks)
-        places = find_places(
-            probability,
-            session.mask,
-            review.image.geometry,
-            review.image.voxels,
-            review.proposal.maps.get("mutual_information"),
-            seen=[*self._seen, *(click.position_mm for click in clicks)],
-            lean=lean_of([click.include for click in clicks]),
-        )
+        clicks = tuple(review.session.clicks)
+        places = self._places(review, clicks)
         if self._estimate is None or self._estimate.review is not review:
             self._estimate = _Estimate(review)
         return _Found(review, places, self._estimate.at(clicks))
+
+    def _places(self, review: Review, clicks: Sequence[Click]) -> tuple[Place, ...]:
+        """Only the part of the scan that is open to doubt is looked at: a large scan would keep the next
+        click waiting.
+        """
+        from ..trust import find_places, lean_of, surroundings
+
+        session, whole = review.session, review.image.geometry
+        open_box = session.open_box()
+        if open_box is None:
+            return ()
+        box = surroundings(open_box, whole)
+        disagreement = review.proposal.maps.get("mutual_information")
+        return find_places(
+            session.probability_in(box),
+            session.mask[box],
+            whole.cut(box),
+            review.image.voxels[box],
+            None if disagreement is None else disagreement[box],
+            seen=[*self._seen, *(click.position_mm for click in clicks)],
+            lean=lean_of([click.include for click in clicks]),
+        )
 
     def _show(self, found: _Found) -> None:
         if found.review is not self._desk.review:
