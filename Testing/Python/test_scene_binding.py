@@ -304,7 +304,7 @@ def test_a_brush_of_the_host_that_erases_a_neighbour_does_not_get_past_its_lock(
     with nodes._write():  # both segments change before anybody is told
         paint_in_host(two, {1: first & ~stolen, 2: second | stolen})
     assert set(nodes.painted(workflow.masks, geometry)) == {2}
-    two._on_painted()
+    two.look_at_edits()
     assert np.array_equal(workflow.masks[1], first)
     assert np.array_equal(shown(two, 1), first)
     assert np.array_equal(shown(two, 2), second)

@@ -9,6 +9,7 @@ from TumorSegRobustLib.scene.colours import uncertainty_colours, uncertainty_tab
 from TumorSegRobustLib.scene.error_overlay import COLOURS as ERROR_COLOURS
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
+from TumorSegRobustLib.scene.kept_review import KeptReview, kept_review
 from TumorSegRobustLib.scene.markups import (
     PlacedClicks,
     clicks_to_fiducials,
@@ -17,7 +18,7 @@ from TumorSegRobustLib.scene.markups import (
 )
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment, segment_to_mask
-from TumorSegRobustLib.scene.space import lps_of, ras_of
+from TumorSegRobustLib.scene.space import lps_of, place_in_words, ras_of
 from TumorSegRobustLib.scene.surface import create_surface, update_surface
 from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices, slice_nodes
 from TumorSegRobustLib.scene.volumes import (
@@ -31,6 +32,7 @@ from TumorSegRobustLib.scene.volumes import (
 __all__ = [
     "ERROR_COLOURS",
     "ErrorOverlay",
+    "KeptReview",
     "PlacedClicks",
     "SceneBinding",
     "clicks_to_fiducials",
@@ -42,9 +44,11 @@ __all__ = [
     "heart_of",
     "image_to_volume",
     "jump_to",
+    "kept_review",
     "lps_of",
     "mask_to_segment",
     "overlay_volume",
+    "place_in_words",
     "ras_of",
     "segment_to_mask",
     "set_overlay_window",

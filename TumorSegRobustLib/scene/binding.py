@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNod
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
+from TumorSegRobustLib.scene.host_edits import HostEdits
+from TumorSegRobustLib.scene.kept_review import keep, kept_review
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
@@ -27,14 +30,19 @@ class SceneBinding:
     """One scan, its segments, the clicks and the uncertainty, as nodes of `scene` that follow `workflow`.
 
     volume, segmentation, overlay and surface are None until there is something to show; `errors` draws where
-    the contour differs from its reference. What a host paints
-    into the segmentation is given to the workflow. Everything runs in the thread that the workflow dispatches
-    to, which must be the thread of the scene.
+    the contour differs from its reference. What a host paints into the segmentation, renames, adds or removes
+    is given to the workflow. Everything runs in the thread that the workflow dispatches to, which must be the
+    thread of the scene.
     """
 
-    def __init__(self, scene: vtkMRMLScene, workflow: Workflow) -> None:
+    def __init__(self, scene: vtkMRMLScene, workflow: Workflow, *, several_scans: bool = False) -> None:
+        """several_scans: volumes and segments of the scans before stay in the scene, out of sight, and
+        `resume_kept` goes on with them; for hosts that list volumes and save scenes."""
         self._scene = scene
         self._workflow = workflow
+        self._several_scans = several_scans
+        self._edits = HostEdits(workflow, lambda: self.segments, self._follow_segments)
+        self._chosen_in: tuple[Path, int] | None = None
         self.volume: vtkMRMLScalarVolumeNode | None = None
         self.segments: SegmentNodes | None = None
         self.overlay: vtkMRMLScalarVolumeNode | None = None
@@ -107,6 +115,30 @@ class SceneBinding:
             set_overlay_window(self.overlay, low, high)
         self._layers()
 
+    def resume_kept(self) -> bool:
+        """Go on with the review that the scene shows of the open scan; False where there is none.
+
+        Where its journal is not on this computer, that is told, and what the scene shows stays as it is.
+        """
+        kept = kept_review(self._scene, self.volume)
+        if kept is None:
+            return False
+        journal = kept.journal_here(self._workflow.work_folder)
+        if journal is None:
+            kept.node.GetDisplayNode().SetVisibility(True)
+            self._workflow.refuse(
+                f"The review saved with this scene is not on this computer ({kept.journal.name}). Its "
+                f"contour stays in the scene as {kept.node.GetName()}; segment anew, or start from nothing."
+            )
+            return False
+        self._chosen_in = (journal, kept.segment)
+        self._workflow.resume(journal)
+        return True
+
+    def look_at_edits(self) -> None:
+        """Take over what a host has changed without telling (a mask erased as a whole, say)."""
+        self._edits.painted()
+
     def show_surface(self) -> None:
         """Bring the 3D surfaces up to date; call when the user pauses, not at every click (scene.surface)."""
         workflow = self._workflow
@@ -144,7 +176,8 @@ class SceneBinding:
         if image is not None and image is self._image:
             return  # one more channel of the scan that is shown already
         self._image = image
-        self._remove_contour()
+        self._leave_contour()
+        self._chosen_in = None
         if image is None:
             self.volume = None
             self._layers()
@@ -153,7 +186,8 @@ class SceneBinding:
         if adopted is not None and adopted[1].voxels is image.voxels:
             self.volume, self._own_volume = adopted[0], False
         else:
-            self.volume = image_to_volume(self._scene, image, self.volume if self._own_volume else None)
+            again = self.volume if self._own_volume and not self._several_scans else None
+            self.volume = image_to_volume(self._scene, image, again)
             self._own_volume = True
             set_window(self.volume, *usual_window(image.voxels))
         file_under_patient(self._scene, [self.volume])
@@ -166,32 +200,20 @@ class SceneBinding:
             return
         if self.segments is None:
             first = self._workflow.state.segments[0]
-            self.segments = SegmentNodes(self._scene, self.volume, first, self._on_painted)
+            kept = kept_review(self._scene, self.volume) if self._several_scans else None
+            shown = kept.node if kept else None
+            self.segments = SegmentNodes(self._scene, self.volume, first, self._edits, shown)
+            self.segments.node.GetDisplayNode().SetVisibility(True)
             file_under_patient(self._scene, [self.segments.node])
         self._follow_segments()
         self._follow_overlay(box)
+        self._keep()
+        self._choose_again()
 
     def _follow_segments(self) -> None:
         workflow = self._workflow
         if self.segments is not None and workflow.image is not None:
             self.segments.show(workflow.state.segments, workflow.masks, workflow.image.geometry)
-
-    def _on_painted(self) -> None:
-        """Somebody painted into the node: the journal learns of it, or the node becomes as it was."""
-        workflow = self._workflow
-        if self.segments is None or workflow.image is None:
-            return
-        painted = self.segments.painted(workflow.masks, workflow.image.geometry)
-        refused = workflow.state.why_not.get("paint")
-        try:
-            if refused is not None and painted:
-                workflow.refuse(refused)
-                painted.clear()
-            for segment, mask in painted.items():
-                workflow.paint(mask, segment)
-        finally:
-            if not painted:
-                self._follow_segments()
 
     def _on_assessment(self, *_: object) -> None:
         self._follow_overlay(None)
@@ -201,12 +223,14 @@ class SceneBinding:
         if described and described != self._described:
             self._follow_segments()
         self._described = described
+        self._keep()
         if state.clicks == self._shown_clicks:
             return
         self._shown_clicks = state.clicks
         for include in (True, False):
             if include not in self._markers:
                 self._markers[include] = create_fiducials(self._scene, include)
+                self._markers[include].SetSaveWithScene(False)  # the journal has them
             clicks_to_fiducials(state.clicks, self._markers[include], include)
 
     def _follow_overlay(self, box: Box | None) -> None:
@@ -238,6 +262,30 @@ class SceneBinding:
             overlay, self.overlay = self.overlay, None
             self._layers()
             self._scene.RemoveNode(overlay)
+
+    def _keep(self) -> None:
+        """Note in the scene which review it shows."""
+        session, segments = self._workflow.session, self.segments
+        if self._several_scans and session is not None and segments is not None:
+            active = next((s.id for s in self._workflow.state.segments if s.active), 0)
+            keep(segments.node, session.journal_path, active)
+
+    def _choose_again(self) -> None:
+        """The segment that was chosen when the scene was saved is chosen again, once its review goes on."""
+        chosen_in, self._chosen_in = self._chosen_in, None
+        session, segments = self._workflow.session, self._workflow.state.segments
+        if chosen_in is None or session is None or session.journal_path != chosen_in[0]:
+            return
+        if any(s.id == chosen_in[1] and not s.active for s in segments):
+            self._workflow.choose_segment(chosen_in[1])
+
+    def _leave_contour(self) -> None:
+        """Another scan is opened: its contour takes the place of this one."""
+        if self._several_scans and self.segments is not None:
+            self._drop_overlay()
+            self.segments.put_aside()
+            self.segments = None
+        self._remove_contour()
 
     def _remove_contour(self) -> None:
         self._drop_overlay()

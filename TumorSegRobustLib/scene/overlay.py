@@ -23,6 +23,7 @@ def overlay_volume(
     if node is None:
         node = vtkMRMLScalarVolumeNode()
         node.SetHideFromEditors(True)
+        node.SetSaveWithScene(False)  # the journal has what it is made of
         node = scene.AddNode(node)
     node = image_to_volume(scene, image, node)
     display = node.GetDisplayNode()

@@ -25,6 +25,13 @@ def lps_of(position_ras_mm: ArrayLike) -> tuple[float, float, float]:
     return x, y, z
 
 
+def place_in_words(position_lps_mm: ArrayLike) -> str:
+    """A place in patient directions, in whole mm: "L33 A21 S12" is left, anterior and superior."""
+    x, y, z = np.asarray(position_lps_mm, dtype=np.float64).tolist()
+    signs = (("L", "R", x), ("P", "A", y), ("S", "I", z))
+    return " ".join(f"{plus if value >= 0 else minus}{abs(value):.0f}" for plus, minus, value in signs)
+
+
 def ijk_to_ras(geometry: Geometry) -> vtk.vtkMatrix4x4:
     """The matrix that Slicer calls IJKToRAS, for one of our grids."""
     return to_vtk(np.diag([*_FLIP, 1.0]) @ geometry.affine)

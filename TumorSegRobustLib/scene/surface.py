@@ -27,6 +27,7 @@ _LARGEST = 2_000_000  # voxels in the box; a larger tumour is drawn from every s
 def create_surface(scene: vtkMRMLScene, name: str = "Tumour surface") -> vtkMRMLModelNode:
     """An empty model node for 3D views only."""
     node = scene.AddNewNodeByClass("vtkMRMLModelNode", name)
+    node.SetSaveWithScene(False)  # made anew from the segment
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
     display.SetColor(*CONTOUR_COLOUR)

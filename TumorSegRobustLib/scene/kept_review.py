@@ -1,0 +1,69 @@
+"""What a saved scene knows of a review: which journal it is, and which segment was chosen.
+
+It stands on the segmentation node, one for each scan of the scene, so that it survives saving, loading, and
+merging scenes, where identifiers change. The journal itself lies in the user's work folder: the scene shows
+what was, the journal says it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import vtk
+from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLVolumeNode, vtkSegment
+
+JOURNAL = "TumorSegRobust.Journal"
+CHOSEN = "TumorSegRobust.Segment"  # on the node: the chosen segment; as tag of a segment: its number
+
+
+@dataclass(frozen=True)
+class KeptReview:
+    """A review that the scene shows. journal: where it was written. segment: number of the chosen one."""
+
+    node: vtkMRMLSegmentationNode
+    journal: Path
+    segment: int
+
+    @property
+    def name(self) -> str:
+        """The review's name: the scan and the moment it began."""
+        return self.journal.stem
+
+    def journal_here(self, work_folder: Path) -> Path | None:
+        """The journal on this computer, at its old place or in the work folder; None where it is not."""
+        places = (self.journal, work_folder / "journals" / self.journal.name)
+        return next((place for place in places if place.is_file()), None)
+
+
+def keep(node: vtkMRMLSegmentationNode, journal: Path, segment: int) -> None:
+    """Note on the node which review it shows."""
+    for attribute, value in ((JOURNAL, str(journal)), (CHOSEN, str(segment))):
+        if node.GetAttribute(attribute) != value:
+            node.SetAttribute(attribute, value)
+
+
+def kept_review(scene: vtkMRMLScene, volume: vtkMRMLVolumeNode | None) -> KeptReview | None:
+    """The review of this volume that the scene shows, None where there is none."""
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
+        node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
+        journal = node.GetAttribute(JOURNAL)
+        role = node.GetReferenceImageGeometryReferenceRole()
+        if journal and volume is not None and node.GetNodeReference(role) is volume:
+            return KeptReview(node, Path(journal), int(node.GetAttribute(CHOSEN) or 0))
+    return None
+
+
+def number_segment(segment: vtkSegment, number: int) -> None:
+    """Note which segment of the review this is."""
+    segment.SetTag(CHOSEN, str(number))
+
+
+def numbered_segments(node: vtkMRMLSegmentationNode) -> dict[int, str]:
+    """Number in the review -> id in the node, of the segments that came from a review."""
+    segmentation, found = node.GetSegmentation(), {}
+    for index in range(segmentation.GetNumberOfSegments()):
+        text = vtk.reference("")
+        if segmentation.GetNthSegment(index).GetTag(CHOSEN, text):
+            found[int(str(text))] = segmentation.GetNthSegmentID(index)
+    return found
