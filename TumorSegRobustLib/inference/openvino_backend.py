@@ -18,6 +18,7 @@ from TumorSegRobustLib.models import Member, ModelPackage, require_torch
 from .memory import bytes_per_voxel
 from .onnx_cache import cached_onnx, store_onnx
 from .openvino_graph import build_graph, can_build
+from .openvino_import import import_openvino
 
 if TYPE_CHECKING:
     import torch
@@ -74,9 +75,7 @@ def _build(package: ModelPackage, member: Member) -> Any:
 
 def _compile(model: Any, precision: str) -> Any:
     """model: an `openvino.Model`, or ONNX as bytes."""
-    import openvino
-
-    core = openvino.Core()
+    core = import_openvino().Core()
     hints: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdigit() and int(threads) > 0:

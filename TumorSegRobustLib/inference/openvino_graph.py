@@ -14,6 +14,8 @@ import numpy as np
 
 from TumorSegRobustLib.errors import UnusableInput
 
+from .openvino_import import import_openvino
+
 Node = Any  # a node or output of openvino, whose operators are not typed
 Sides = tuple[int, int, int]
 
@@ -53,9 +55,8 @@ def build_graph(network: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
     Only for what `can_build` knows. arrays: the weights by their names in PyTorch; half precision is widened.
     UnusableInput (the bare reason) when they do not fit the description.
     """
-    import openvino
-    from openvino import opset13
-
+    openvino = import_openvino()
+    opset13 = openvino.opset13
     args = network["args"]
     weights = _Weights(arrays)
     layers = _Layers(opset13, weights, args)
