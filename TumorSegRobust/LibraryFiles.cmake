@@ -113,7 +113,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/inference/openvino_backend.py
   TumorSegRobustLib/inference/openvino_graph.py
   TumorSegRobustLib/inference/openvino_import.py
-  TumorSegRobustLib/inference/openvino_import.py
   TumorSegRobustLib/inference/postprocess.py
   TumorSegRobustLib/inference/prediction.py
   TumorSegRobustLib/inference/torch_backend.py
