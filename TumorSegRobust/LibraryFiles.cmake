@@ -20,6 +20,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/sections/segments.py
   TumorSegRobustLib/app/sections/trust.py
   TumorSegRobustLib/app/serving.py
+  TumorSegRobustLib/app/upload_route.py
+  TumorSegRobustLib/app/uploads.py
   TumorSegRobustLib/app/viewer.py
   TumorSegRobustLib/app/viewports.py
   TumorSegRobustLib/app/words.py
@@ -168,11 +170,13 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/hierarchy.py
   TumorSegRobustLib/scene/host_edits.py
   TumorSegRobustLib/scene/kept_review.py
+  TumorSegRobustLib/scene/layouts.py
   TumorSegRobustLib/scene/markups.py
   TumorSegRobustLib/scene/overlay.py
   TumorSegRobustLib/scene/segment_nodes.py
   TumorSegRobustLib/scene/segments.py
   TumorSegRobustLib/scene/space.py
+  TumorSegRobustLib/scene/still_click.py
   TumorSegRobustLib/scene/surface.py
   TumorSegRobustLib/scene/terminology.py
   TumorSegRobustLib/scene/transforms.py

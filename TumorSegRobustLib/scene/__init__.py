@@ -10,6 +10,7 @@ from TumorSegRobustLib.scene.error_overlay import COLOURS as ERROR_COLOURS
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
 from TumorSegRobustLib.scene.kept_review import KeptReview, kept_review
+from TumorSegRobustLib.scene.layouts import AXIAL_LARGE, FOUR_UP, choose_layout, layout_of
 from TumorSegRobustLib.scene.markups import (
     PlacedClicks,
     clicks_to_fiducials,
@@ -19,8 +20,9 @@ from TumorSegRobustLib.scene.markups import (
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment, segment_to_mask
 from TumorSegRobustLib.scene.space import lps_of, place_in_words, ras_of
+from TumorSegRobustLib.scene.still_click import IN_3D, StillClicks
 from TumorSegRobustLib.scene.surface import create_surface, update_surface
-from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices, slice_nodes
+from TumorSegRobustLib.scene.views import heart_of, jump_to, point_at, show_in_slices, slice_nodes
 from TumorSegRobustLib.scene.volumes import (
     image_to_volume,
     set_window,
@@ -30,11 +32,16 @@ from TumorSegRobustLib.scene.volumes import (
 )
 
 __all__ = [
+    "AXIAL_LARGE",
     "ERROR_COLOURS",
+    "FOUR_UP",
+    "IN_3D",
     "ErrorOverlay",
     "KeptReview",
     "PlacedClicks",
     "SceneBinding",
+    "StillClicks",
+    "choose_layout",
     "clicks_to_fiducials",
     "create_fiducials",
     "create_segmentation",
@@ -45,10 +52,12 @@ __all__ = [
     "image_to_volume",
     "jump_to",
     "kept_review",
+    "layout_of",
     "lps_of",
     "mask_to_segment",
     "overlay_volume",
     "place_in_words",
+    "point_at",
     "ras_of",
     "segment_to_mask",
     "set_overlay_window",

@@ -19,7 +19,7 @@ from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducial
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
 from TumorSegRobustLib.scene.segments import Box
-from TumorSegRobustLib.scene.views import heart_of, jump_to, show_in_slices
+from TumorSegRobustLib.scene.views import heart_of, jump_to, point_at, show_in_slices
 from TumorSegRobustLib.scene.volumes import image_to_volume, set_window, usual_window, volume_to_image
 
 if TYPE_CHECKING:
@@ -90,6 +90,13 @@ class SceneBinding:
         self._adopted = (node, image)
         self._workflow.open_image(image, series)
 
+    def open_channel(self, node: vtkMRMLScalarVolumeNode, channel: str) -> None:
+        """Add a volume of the scene to the open scan, as the input `channel` of the networks.
+
+        Raises UnusableInput as `open_volume` does.
+        """
+        self._workflow.open_image(volume_to_image(node), None, channel)
+
     def show_overlay(
         self,
         shown: bool | None = None,
@@ -159,8 +166,8 @@ class SceneBinding:
         return heart is not None
 
     def jump_to_place(self, place: Any) -> None:
-        """Move the slice views to a place that is worth a look (see `Workflow.place_changed`)."""
-        jump_to(self._scene, place.position_mm)
+        """Show and mark a place that is worth a look (see `Workflow.place_changed`), or a click."""
+        point_at(self._scene, place.position_mm)
 
     def close(self) -> None:
         """Stop following the workflow; the nodes stay in the scene."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from slicer import (
+    vtkMRMLCrosshairNode,
     vtkMRMLScalarVolumeNode,
     vtkMRMLScene,
     vtkMRMLSliceCompositeNode,
@@ -44,6 +45,20 @@ def jump_to(scene: vtkMRMLScene, position_lps_mm: ArrayLike) -> None:
     position = ras_of(position_lps_mm).tolist()
     for node in slice_nodes(scene):
         node.JumpSliceByOffsetting(*position)
+
+
+def point_at(scene: vtkMRMLScene, position_lps_mm: ArrayLike | None) -> None:
+    """Move every slice view to a place (LPS) and mark it with the crosshair; None: mark nothing any more."""
+    crosshair = scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    if position_lps_mm is not None:
+        jump_to(scene, position_lps_mm)
+    if crosshair is None:
+        return
+    if position_lps_mm is None:
+        crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.NoCrosshair)
+    else:
+        crosshair.SetCrosshairRAS(*ras_of(position_lps_mm).tolist())
+        crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.ShowSmallBasic)
 
 
 def slice_nodes(scene: vtkMRMLScene) -> list[vtkMRMLSliceNode]:

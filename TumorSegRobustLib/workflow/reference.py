@@ -45,6 +45,18 @@ def read_reference(
     return Reference(mask.voxels, path.name, mask.notices)
 
 
+def structures_in(path: Path) -> tuple[str, ...]:
+    """The names of an RTSTRUCT's structures, for a panel that lets choose; empty for any other file."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        header = pydicom.dcmread(path, specific_tags=["StructureSetROISequence"])
+    except (OSError, InvalidDicomError):
+        return ()  # `read_reference` tells what is wrong with it
+    return tuple(str(roi.ROIName) for roi in header.get("StructureSetROISequence", ()))
+
+
 def choose_structure(names: Mapping[str, object] | list[str], wanted: str, like: str, file: str) -> str:
     """The name of the structure to compare with; UnusableInput where that is anybody's guess."""
     known = list(names)

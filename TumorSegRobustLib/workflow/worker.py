@@ -110,6 +110,10 @@ class Worker:
         except Exception as error:
             failure = error
             outcome = lambda: fail(failure)  # noqa: E731
+        except BaseException as error:  # SystemExit, say: it would end the thread, and nobody would be told
+            ended = RuntimeError(f"the work was ended from inside ({type(error).__name__})")
+            ended.__cause__ = error
+            outcome = lambda: fail(ended)  # noqa: E731
         self._dispatch(lambda: self._hand_over(outcome))
 
     def _hand_over(self, outcome: Call) -> None:
