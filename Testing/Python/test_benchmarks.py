@@ -71,6 +71,14 @@ def test_the_table_says_which_budget_was_kept() -> None:
     assert "| RTSTRUCT of 100 ml, 155 slices of 1 mm: largest of 5 | 1.2 s | 2 s | yes |" in text
 
 
+def test_the_table_says_how_long_until_the_first_image_and_the_contour() -> None:
+    seconds = {"answers_s": 2.0, "first_image_s": 5.5, "contour_s": 9.0}
+    figures = {f"{scan}_{name}": {"p50": s} for scan in ("sample", "head") for name, s in seconds.items()}
+    rows = table.render({"app_start": figures}, {}, "2026-01-01")
+    assert "| app start -> first image, sample case: median | 5.5 s | 5 s | **no** |" in rows
+    assert "| first image -> contour drawn, 1 mm head 240x240x155: median | 9.0 s | 10 s | yes |" in rows
+
+
 def test_the_table_replaces_the_one_before_and_leaves_the_page(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
     page.write_text(f"# Speed\n\n{table.BEGIN}\nold\n{table.END}\n\nRead me.\n")

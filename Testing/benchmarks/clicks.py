@@ -1,7 +1,7 @@
 """Click -> new mask, as a panel sees it: command to contour, journal and uncertainty included.
 
-Every click goes to the largest error, some 3 mm off, as a person's would. Those that fell on a voxel which had
-its label already take a millisecond and are left out: only clicks that moved the contour are timed.
+Every click goes to the largest error, some 3 mm off, as a person's would. Those that fell on a voxel which
+had its label already take a millisecond and are left out: only clicks that moved the contour are timed.
 
 `python -m Testing.benchmarks.clicks head|ct empty|networks [COUNT]` prints one JSON document.
 """
