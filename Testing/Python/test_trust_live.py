@@ -19,19 +19,33 @@ def test_an_untouched_contour_is_as_good_as_it_was_proposed():
     assert PROPOSED.after(a_contour(0), a_contour(0)) == PROPOSED
 
 
-def test_half_of_the_expected_error_is_left_once_as_much_was_changed():
-    # 300 and 200 voxels: .4 of 500 are expected to be wrong; 100 were changed, so 200 / 300 is left
+def test_what_was_put_right_comes_off_the_expected_error():
+    # 300 and 200 voxels: 100 were changed, a fifth of both; .4 of that comes off the expected error of .4
     better = PROPOSED.after(a_contour(300), a_contour(200))
-    assert better.dice == pytest.approx(1 - 0.4 * 2 / 3, abs=1e-4)
-    assert better.interval == pytest.approx((1 - 0.6 * 2 / 3, 1 - 0.2 * 2 / 3), abs=1e-4)
+    assert better.dice == pytest.approx(1 - (0.4 - 0.4 * 0.2))
+    assert better.interval == pytest.approx((1 - (0.6 - 0.08), 1 - (0.2 - 0.08 + 0.04)))
 
 
-def test_the_estimate_rises_with_what_was_changed_and_stays_an_estimate():
-    found = [PROPOSED.after(a_contour(200), a_contour(n)).dice for n in (200, 210, 250, 400, 1000)]
-    assert found == sorted(found)
-    assert PROPOSED.dice == found[0] < found[-1] < 1
+def test_the_estimate_rises_while_changes_stay_within_what_was_expected_and_falls_beyond():
+    found = [PROPOSED.after(a_contour(200), a_contour(n)).dice for n in (200, 230, 290, 400, 700, 1000)]
+    top = found.index(max(found))
+    assert found[: top + 1] == sorted(found[: top + 1])
+    assert found[top:] == sorted(found[top:], reverse=True)
+    assert 0 < top < len(found) - 1
+    assert found[-1] < PROPOSED.dice
 
 
-def test_a_proposal_expected_to_be_right_stays_so():
-    sure = LiveQuality(1.0, (0.9, 1.0))
-    assert sure.after(a_contour(100), a_contour(150)) == sure
+def test_no_correction_makes_a_contour_certain():
+    best = max(PROPOSED.after(a_contour(500), a_contour(n)).dice for n in range(0, 1001, 10))
+    assert best <= 1 - (1 - PROPOSED.dice) / 2
+
+
+def test_another_contour_altogether_is_worth_nothing():
+    elsewhere = ~a_contour(900)
+    assert PROPOSED.after(a_contour(100), elsewhere).dice == pytest.approx(0.2)
+
+
+def test_the_ends_of_the_interval_stay_around_the_estimate():
+    for n in range(0, 1001, 50):
+        quality = PROPOSED.after(a_contour(300), a_contour(n))
+        assert 0 <= quality.interval[0] <= quality.dice <= quality.interval[1] <= 1

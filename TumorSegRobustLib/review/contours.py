@@ -49,6 +49,10 @@ class Contours:
             self._levels[segment] = nothing_known(self._image.geometry.shape)
         return self._levels[segment]
 
+    def proposed(self) -> NDArray[np.bool_]:
+        """What the first segment began with, (k, j, i)."""
+        return np.zeros(self._image.geometry.shape, bool) if self._prior is None else self._prior > 0
+
     def open_box(self, segment: int) -> Box | None:
         """A box outside which all of a segment is surely background; None where everything is. It never
         shrinks: a pass over a large scan takes longer than most clicks.

@@ -181,14 +181,16 @@ class ReviewSession:
 
     @property
     def head(self) -> str:
-        """Hash of the journal's last line; noted elsewhere, it proves later that no event was cut off the
-        end.
-        """
+        """Hash of the journal's last line; noted elsewhere, it proves later that no event was cut off."""
         return self._journal.head
 
     @property
+    def proposed(self) -> NDArray[np.bool_]:
+        """The first segment as it was when the review began: (k, j, i), a new array."""
+        return self._contours.proposed()
+
+    @property
     def volume_ml(self) -> float:
-        """Volume of the first segment."""
         return self.volume_of(FIRST)
 
     def volume_of(self, segment: int) -> float:
@@ -197,8 +199,8 @@ class ReviewSession:
     # Correcting a contour
 
     def click(self, click: Click, segment: int = FIRST) -> ClickResult:
-        """Correct the contour at one point. UnusableInput, and nothing changed, where it lies outside the
-        image, or where it would take a voxel of a locked neighbour.
+        """Correct the contour at one point. UnusableInput, and nothing changed, outside the image, or where
+        it would take a voxel of a locked neighbour.
         """
         begun = time.perf_counter()
         chosen = self._rules.segment(segment)
@@ -209,8 +211,8 @@ class ReviewSession:
         return self._result(draft, [draft.step.number], seed, begun)
 
     def paint(self, mask: NDArray, segment: int = FIRST) -> None:
-        """Replace the contour by a drawn one, (k, j, i). Later clicks keep what was drawn unless they
-        contradict it. What a locked neighbour owns stays the neighbour's.
+        """Replace the contour by a drawn one, (k, j, i), which later clicks keep unless they contradict it.
+        What a locked neighbour owns stays the neighbour's.
         """
         chosen = self._rules.segment(segment)
         before = self._board.masks[chosen.id]
@@ -258,9 +260,7 @@ class ReviewSession:
     # Segments
 
     def add_segment(self, name: str, colour: Colour | None = None) -> int:
-        """One more segment, which begins from nothing; returns its id. UnusableInput where the name is empty
-        or taken.
-        """
+        """One more segment, from nothing; its id. UnusableInput where the name is empty or taken."""
         return self._add_step(self._rules.added(self._journal.next_number, name, colour))
 
     def rename_segment(self, segment: int, name: str) -> None:
@@ -312,9 +312,8 @@ class ReviewSession:
         self._acceptance = events.Acceptance(name.strip(), comment, record.time)
 
     def exported(self, path: Path, kind: str, known_as: Path | None = None) -> None:
-        """Note that the contour of now was written to `path` as `kind` ("rtstruct", "nifti", ...).
-
-        `known_as`: where the file will lie, if it is to be moved.
+        """Note that the contour of now was written to `path` as `kind` ("rtstruct", "nifti", ...), and will
+        lie at `known_as`, if it is to be moved.
         """
         data = {"file": str(known_as or path), "kind": kind}
         told = {"file_sha256": events.file_fingerprint(Path(path))}
@@ -322,9 +321,7 @@ class ReviewSession:
         self._journal.append("export", {**data, **told, **now})
 
     def copy_to(self, folder: Path, name: str = "journal.jsonl") -> Path:
-        """Copy the journal, with the prediction that it starts from, to another folder; returns the
-        journal there.
-        """
+        """Copy the journal and the prediction that it starts from to a folder; the journal there."""
         return events.copy_journal(self.journal_path, Path(folder), name)
 
     def close(self) -> None:

@@ -7,21 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_FOUND = 0.4
+_LEFT = 0.5
+_BEYOND = 0.8
+
 
 @dataclass(frozen=True)
 class LiveQuality:
     """Expected Dice of a contour under correction, with an interval (low, high), 0..1.
 
     How it is computed. The proposal's expected Dice (from the members' agreement, calibrated where the
-    package is) names an expected error: (1 - dice) times the voxels of the two contours. What a reader
-    changed since counts as error found and put right, and finding some tells that there may be more. So the
-    share of the expected error that is left is taken to be
+    package is) names an expected error, 1 - dice. What was changed since, as a share of the voxels of both
+    contours, counts as error found:
 
-        expected error / (expected error + voxels changed)
+    * .4 of it comes off the expected error, because corrections are good but not perfect, down to
+    * half of the expected error, which is what ten clicks of a simulated reader leave;
+    * where much was changed, .8 as much is expected to be wrong still: either the proposal was far worse than
+      it seemed, or the corrections are not good.
 
-    half of it once as much was changed as was expected to be wrong; both ends of the interval move likewise.
-    It is a guess that trusts the reader: nobody measured the contour, and changes that made it worse count as
-    well. docs/looking.md says how far off it is. It never falls because something was corrected.
+    So the estimate rises while corrections stay within what was expected, and falls again beyond: nobody can
+    tell a great repair from a great mistake, and neither may look certain. Both ends of the interval move
+    likewise. docs/estimate.md tells how far off it is, for careful, careless and mistaken readers.
 
     The map of probabilities is not asked, although it follows every click: around a click it becomes vaguer,
     not surer, so the doubt in it grew where simulated readers made contours better.
@@ -33,8 +39,13 @@ class LiveQuality:
     def after(self, proposed: NDArray, now: NDArray) -> LiveQuality:
         """Of the contour `now`, when this is the quality of the `proposed` one; bool (k, j, i)."""
         changed = int(np.count_nonzero(proposed ^ now))
-        size = int(np.count_nonzero(proposed)) + int(np.count_nonzero(now))
-        wrong = (1.0 - self.dice) * size
-        share = wrong / (wrong + changed) if wrong > 0 else 1.0
-        low, high = (round(1.0 - (1.0 - end) * share, 4) for end in self.interval)
-        return LiveQuality(round(1.0 - (1.0 - self.dice) * share, 4), (low, high))
+        if not changed:
+            return self
+        share = changed / (int(np.count_nonzero(proposed)) + int(np.count_nonzero(now)))
+        dice, low, high = (round(1.0 - _left(1.0 - end, share), 4) for end in (self.dice, *self.interval))
+        return LiveQuality(dice, (low, high))
+
+
+def _left(error: float, changed: float) -> float:
+    """The expected error that is left; both are shares, 0..1."""
+    return min(1.0, max(_LEFT * error, error - _FOUND * changed, _BEYOND * changed))

@@ -81,7 +81,7 @@ class Looking:
         places = self._places(review, clicks)
         if self._estimate is None or self._estimate.review is not review:
             self._estimate = _Estimate(review)
-        return _Found(review, places, self._estimate.at(clicks))
+        return _Found(review, places, self._estimate.now())
 
     def _places(self, review: Review, clicks: Sequence[Click]) -> tuple[Place, ...]:
         """Only the part of the scan that is open to doubt is looked at: a large scan would keep the next
@@ -118,7 +118,7 @@ class Looking:
 
 
 class _Estimate:
-    """The quality along one review; what it was with the same clicks before, it is again after undo."""
+    """The quality along one review."""
 
     def __init__(self, review: Review) -> None:
         from ..trust import LiveQuality
@@ -129,19 +129,11 @@ class _Estimate:
         self._begin: LiveQuality | None = None
         if dice and interval:  # 0 stands for "no contour", about which nothing is known
             self._begin = LiveQuality(float(dice), (float(interval[0]), float(interval[1])))
-        self._proposed = review.session.mask
-        self._shown: dict[tuple[Click, ...], LiveQuality] = {}
-        self._last: tuple[tuple[Click, ...], LiveQuality] | None = None
+        self._proposed = review.session.proposed  # not the mask, which a resumed review begins with
 
-    def at(self, clicks: tuple[Click, ...]) -> LiveQuality | None:
-        """Of the contour now, with these clicks in force; None where nothing is known."""
-        if self._begin is None:
-            return None
-        quality = self._begin.after(self._proposed, self.review.session.mask)
-        if clicks in self._shown:
-            quality = max(quality, self._shown[clicks], key=lambda one: one.dice)
-        elif self._last is not None and set(clicks) >= set(self._last[0]):
-            quality = max(quality, self._last[1], key=lambda one: one.dice)
-        self._shown[clicks] = quality
-        self._last = clicks, quality
-        return quality
+    def now(self) -> LiveQuality | None:
+        """Of the contour as it is; None where nothing is known."""
+        box = self.review.session.open_box()  # outside it, neither the proposal nor the contour has a voxel
+        if self._begin is None or box is None:
+            return self._begin
+        return self._begin.after(self._proposed[box], self.review.session.mask[box])
