@@ -32,7 +32,7 @@ from TumorSegRobustLib.image import Image, read_image, read_mask
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import find_package
 from TumorSegRobustLib.review import ReviewSession
-from TumorSegRobustLib.trust import LiveQuality, assess, find_places, lean_of
+from TumorSegRobustLib.trust import assess, find_places, lean_of
 
 READERS = ("searching", "guided")
 AFTER = (3, 5, 10, 20)
@@ -64,7 +64,6 @@ def measured(folder: Path, ensemble: Ensemble) -> Case | None:
     if start >= GOAL:
         return None
     trust = assess(prediction, image)
-    proposed = LiveQuality(trust.predicted_dice, trust.interval)
     case: Case = {"case": folder.name, "site": folder.name.rsplit("-", 1)[0], "start": start}
     for most in (CLICKS_PER_LOOK, 1):
         for reader in READERS:
@@ -76,9 +75,7 @@ def measured(folder: Path, ensemble: Ensemble) -> Case | None:
             ):
                 guide = guide_of(session, image, trust.mutual_information) if reader == "guided" else None
                 found = search(image, truth, session, guide, clicks_per_look=most)
-                now = proposed.after(prediction.mask, session.mask)
-            told = told_of(found)
-            case[f"{reader} {most}"] = told | {"proposed_dice": proposed.dice, "live_dice": now.dice}
+            case[f"{reader} {most}"] = told_of(found)
     print(json.dumps(case), file=sys.stderr, flush=True)
     return case
 
@@ -142,7 +139,7 @@ def report(cases: Sequence[Case], package: str, tried: int) -> str:
             "Mean Dice after so many slices (where a reader had ended, what he ended with):\n",
             _after(cases, most),
         ]
-    parts += ["## The estimate of the quality after the clicks\n", _estimate(cases)]
+    parts.append("How good the contour may be after corrections: [estimate.md](estimate.md).\n")
     return "\n".join(parts)
 
 
@@ -194,20 +191,6 @@ def _after(cases: Sequence[Case], most: int) -> str:
 def _dice_after(told: Case, slices: int) -> float:
     known = [value for value, n in zip(told["dice"], told["slices"], strict=True) if n <= slices]
     return float(known[-1])
-
-
-def _estimate(cases: Sequence[Case]) -> str:
-    told = [case[f"guided {CLICKS_PER_LOOK}"] for case in cases]
-    true = np.array([[one["dice"][0], one["dice"][-1]] for one in told])
-    said = np.array([[one["proposed_dice"], one["live_dice"]] for one in told])
-    off = said - true
-    return (
-        "Guided reader, expected minus true Dice (mean; mean absolute): of the proposal "
-        f"{off[:, 0].mean():+.3f}; {np.abs(off[:, 0]).mean():.3f}. After the clicks, as `trust.LiveQuality` "
-        f"carries it on, {off[:, 1].mean():+.3f}; {np.abs(off[:, 1]).mean():.3f}; the proposal's estimate "
-        f"left as it was would be off by {(said[:, 0] - true[:, 1]).mean():+.3f}; "
-        f"{np.abs(said[:, 0] - true[:, 1]).mean():.3f}.\n"
-    )
 
 
 def _mean(told: Sequence[Case], what: str) -> str:
