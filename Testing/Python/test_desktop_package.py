@@ -126,6 +126,12 @@ def test_the_package_holds_every_file_of_the_extension_and_no_other(extension: P
     assert files(unpacked) == wanted
 
 
+def test_paths_in_the_package_are_short_enough_for_windows(unpacked: Path) -> None:
+    """260 characters, of which the folder of Slicer's extensions takes some 100, compiled files another 30."""
+    names = [path.relative_to(unpacked.parents[3]).as_posix() for path in unpacked.rglob("*")]
+    assert max(len(name) for name in names) < 115
+
+
 def test_the_package_imports_from_an_empty_folder(unpacked: Path, tmp_path: Path) -> None:
     """Nothing of the checkout is on the path, and the resources are found where they were unpacked."""
     code = (
