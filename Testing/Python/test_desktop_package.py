@@ -127,7 +127,7 @@ def test_the_package_holds_every_file_of_the_extension_and_no_other(extension: P
 
 
 def test_paths_in_the_package_are_short_enough_for_windows(unpacked: Path) -> None:
-    """260 characters, of which the folder of Slicer's extensions takes some 100, compiled files another 30."""
+    """260 characters, of which the folder of Slicer's extensions takes some 100, compiled files 30."""
     names = [path.relative_to(unpacked.parents[3]).as_posix() for path in unpacked.rglob("*")]
     assert max(len(name) for name in names) < 115
 
