@@ -27,6 +27,12 @@ function(slicerMacroBuildScriptedModule)
       -DLIST=${CMAKE_CURRENT_BINARY_DIR}/${MY_NAME}.txt -P ${SlicerHost_DIR}/cmake/CopyFiles.cmake
     )
   install(DIRECTORY ${destination}/ DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR} PATTERN __pycache__ EXCLUDE)
+  if(BUILD_TESTING AND MY_WITH_GENERIC_TESTS)
+    add_test(
+      NAME py_nomainwindow_qSlicer${MY_NAME}ModuleGenericTest
+      COMMAND ${SLICER_HOST_PYTHON} ${SlicerHost_DIR}/run_unittest.py ${destination}/${MY_NAME}.py --generic
+      )
+  endif()
 endfunction()
 
 # Registers the module's own test, run by the stand-ins from the built tree.
