@@ -10,16 +10,22 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/guard.py
   TumorSegRobustLib/app/page.py
   TumorSegRobustLib/app/panel.py
+  TumorSegRobustLib/app/reach.py
+  TumorSegRobustLib/app/scan_actions.py
   TumorSegRobustLib/app/sections/__init__.py
+  TumorSegRobustLib/app/sections/channels.py
   TumorSegRobustLib/app/sections/compare.py
   TumorSegRobustLib/app/sections/correct.py
+  TumorSegRobustLib/app/sections/dropping.py
   TumorSegRobustLib/app/sections/export.py
   TumorSegRobustLib/app/sections/parts.py
+  TumorSegRobustLib/app/sections/picker.py
   TumorSegRobustLib/app/sections/scan.py
   TumorSegRobustLib/app/sections/segment.py
   TumorSegRobustLib/app/sections/segments.py
   TumorSegRobustLib/app/sections/trust.py
   TumorSegRobustLib/app/serving.py
+  TumorSegRobustLib/app/upload_actions.py
   TumorSegRobustLib/app/upload_route.py
   TumorSegRobustLib/app/uploads.py
   TumorSegRobustLib/app/viewer.py

@@ -8,76 +8,44 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pydicom
 import pytest
+from fixtures_browser import (
+    AXIAL,
+    a_browser,
+    a_page,
+    a_panel,
+    bright_pixels,
+    cyan_pixels,
+    left_end_of_contour,
+    millilitres,
+    other_slices,
+    status_becomes,
+    until,
+    volume_becomes,
+    warm_pixels,
+)
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-# Without a sandbox (tests may run as root), without a GPU, and without any word to the outside.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SMALLEST_SCREEN = {"width": 1366, "height": 768}
-PATIENCE_MS = 120_000  # for a machine that is busy with other things
-AXIAL = ".layout-grid-item >> nth=0"
+from playwright.sync_api import Page
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The secret address of a panel that runs in a process of its own, on a free port."""
-    home = tmp_path_factory.mktemp("home")
-    environment = os.environ | {"XDG_DATA_HOME": str(home), "HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "TumorSegRobustLib.cli", "app", "--no-browser"]
-    log = (home / "server.log").open("w+")
-    with subprocess.Popen(
-        command, cwd=repository, env=environment, text=True, stdout=subprocess.PIPE, stderr=log
-    ) as server:
-        try:
-            assert server.stdout is not None
-            for line in server.stdout:
-                if found := re.search(r"http://127\.0\.0\.1:\d+/\S*token=\S+", line):
-                    yield found.group()
-                    break
-            else:
-                log.seek(0)
-                pytest.fail(f"The panel did not start:\n{log.read()[-3000:]}")
-        finally:
-            server.send_signal(signal.SIGINT)
-            ended = server.wait(30)
-            log.close()
-    assert ended == 0, "Ctrl-C is the usual way to end the panel, not an error"
+    with a_panel(tmp_path_factory.mktemp("home")) as panel:
+        yield panel.address
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A browser window of the smallest screen that is supported."""
-    if not Path(CHROMIUM).exists():
-        pytest.fail(
-            "chromium is not installed, so the panel cannot be tested: run `make test`, which installs it"
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport=SMALLEST_SCREEN)
-        page.set_default_timeout(PATIENCE_MS)
-        yield page
-        browser.close()
+    with a_browser() as browser:
+        yield a_page(browser)
 
 
 def test_from_the_sample_case_to_an_rtstruct(
@@ -286,73 +254,6 @@ def test_a_wrong_token_opens_neither_page_nor_websocket(address: str, page: Page
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(f"{root}/ws{token}", headers=upgrade), timeout=30)
     assert refused.value.code == 403
-
-
-# ------------------------------------------------ waiting
-
-
-def until(page: Page, true: Callable[[], bool]) -> None:
-    """Poll until it is true; pictures come when the server has drawn them."""
-    for _ in range(PATIENCE_MS // 200):
-        if true():
-            return
-        page.wait_for_timeout(200)
-    pytest.fail(f"This never became true: {true}")
-
-
-def status_becomes(page: Page, pattern: str) -> None:
-    page.wait_for_function(
-        "p => new RegExp(p).test(document.querySelector('#status').innerText)", arg=pattern
-    )
-
-
-def volume_becomes(page: Page, wanted: Callable[[float], bool]) -> None:
-    until(page, lambda: wanted(millilitres(page)))
-
-
-def millilitres(page: Page) -> float:
-    return float(page.inner_text("#volume").removesuffix(" ml"))
-
-
-def other_slices(page: Page) -> list[str]:
-    """Where the views lie, in words."""
-    return page.locator(".view-offset").all_inner_texts()
-
-
-# ------------------------------------------------ looking
-
-
-def axial(page: Page) -> np.ndarray:
-    """(rows, columns, 3) of the axial view without the words that lie over it."""
-    pixels = np.asarray(Image.open(io.BytesIO(page.locator(AXIAL).screenshot())).convert("RGB")).astype(int)
-    return pixels[30:-30, 25:-25]
-
-
-def cyan_mask(page: Page) -> np.ndarray:
-    red, green, blue = np.moveaxis(axial(page), -1, 0)
-    return (green - red > 70) & (blue - red > 70)
-
-
-def cyan_pixels(page: Page) -> int:
-    return int(cyan_mask(page).sum())
-
-
-def warm_pixels(page: Page) -> int:
-    red, green, _ = np.moveaxis(axial(page), -1, 0)
-    return int(((red - green > 30) & (red > 60)).sum())
-
-
-def bright_pixels(page: Page) -> int:
-    return int((axial(page).min(axis=-1) > 60).sum())
-
-
-def left_end_of_contour(page: Page) -> tuple[float, float]:
-    """Where, on the page, the contour in the axial view reaches farthest to the left."""
-    rows, columns = np.nonzero(cyan_mask(page))
-    box = page.locator(AXIAL).bounding_box()
-    assert box is not None
-    first = int(np.argmin(columns))
-    return box["x"] + 25 + float(columns[first]), box["y"] + 30 + float(rows[first])
 
 
 def assert_structure_set(path: Path, name: str) -> None:

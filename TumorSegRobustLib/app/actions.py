@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from TumorSegRobustLib.app.browse import list_folder
+from TumorSegRobustLib.app.reach import Reach
+from TumorSegRobustLib.app.scan_actions import ScanActions, unquoted
+from TumorSegRobustLib.app.upload_actions import UploadActions
+from TumorSegRobustLib.app.uploads import Uploads
+from TumorSegRobustLib.app.viewer import ALONE, FOUR_UP
 from TumorSegRobustLib.errors import UnusableInput
 
 if TYPE_CHECKING:
@@ -22,10 +26,17 @@ _PATIENCE_S = 60.0  # for an RTSTRUCT on its way to the browser
 class Actions:
     """One method per thing that a person can do on the page."""
 
-    def __init__(self, server: Server, workflow: Workflow, viewer: Viewer) -> None:
+    def __init__(
+        self, server: Server, workflow: Workflow, viewer: Viewer, reach: Reach, uploads: Uploads
+    ) -> None:
         self._server = server
         self._workflow = workflow
         self._viewer = viewer
+        self._reach = reach
+        self.scan = ScanActions(server, workflow, reach, self._complain, self._compare_with)
+        self.uploads = UploadActions(
+            server, workflow, uploads, self.scan.take, self.scan.give, self._complain
+        )
         self.keys: dict[str, Callable[[], Any]] = {
             "include": lambda: self.toggle_tool("include"),
             "exclude": lambda: self.toggle_tool("exclude"),
@@ -37,60 +48,17 @@ class Actions:
             "overlay": self.toggle_overlay,
             "next_place": workflow.next_place,
             "start_empty": workflow.start_empty,
+            "maximise": self.maximise,
+            "slice_up": lambda: viewer.step(+1),
+            "slice_down": lambda: viewer.step(-1),
         }
 
-    # Scan
+    # Scan: see ScanActions; dropped files: see UploadActions
 
-    def open_path(self, typed: str) -> None:
-        path = _unquoted(typed)
-        if not path:
-            self._complain("Type or choose the path of a scan: a file, or a folder with one DICOM series.")
-            return
-        self._workflow.open(path)
-
-    def open_entry(self, path: str) -> None:
-        """A line of the picker that is a scan, or the folder shown."""
-        self._server.state.update({"path": path, "picker_open": False})
-        self._workflow.open(path)
-
-    def browse(self, path: str = "") -> None:
-        """Show a folder in the picker; without one, the folder of the path field or the home folder."""
-        state = self._server.state
-        if not path:
-            state.picker_for = "scan"
-        wanted = Path(path or str(state.path).strip() or Path.home()).expanduser()
-        self._show_folder(wanted if path or wanted.exists() else Path.home())
-
-    def browse_reference(self) -> None:
-        """Show the picker to choose the contour to compare with."""
-        state = self._server.state
-        state.picker_for = "reference"
-        wanted = Path(_unquoted(str(state.reference)) or str(state.path).strip() or Path.home()).expanduser()
-        self._show_folder(wanted if wanted.exists() else Path.home())
-
-    def pick(self, path: str, kind: str) -> None:
-        """A line of the picker: go into a folder, open a scan, take a reference."""
-        if kind == "folder":
-            self.browse(path)
-        elif self._server.state.picker_for == "reference":
-            self._server.state.update({"reference": path, "picker_open": False})
-            self.compare(path)
-        else:
-            self.open_entry(path)
-
-    def _show_folder(self, folder: Path) -> None:
-        state = self._server.state
-        try:
-            also = (".dcm",) if state.picker_for == "reference" else ()
-            state.listing = list_folder(folder, also).to_json()
-            state.picker_error = ""
-        except UnusableInput as error:
-            state.picker_error = str(error)
-        state.picker_open = True
-
-    def choose_package(self, package: str) -> None:
-        if package and package != self._workflow.state.package:
-            self._workflow.choose_package(package)
+    def use_tab(self, tab: str) -> None:
+        """The page in this tab is the one in use from now on; those in other tabs step aside."""
+        self._server.state.tab = str(tab)[:64]
+        self.uploads.cancel()
 
     # Correct
 
@@ -176,16 +144,28 @@ class Actions:
 
     def compare(self, typed: str) -> None:
         """Lay the contour at this path beside the active segment."""
-        path = _unquoted(typed)
-        if path:
-            self._workflow.compare(path)
-        else:
+        path = unquoted(typed)
+        if not path:
             self._complain("Type or choose the path of a reference: a mask file, or an RTSTRUCT.")
+            return
+        try:
+            self._compare_with(str(self._reach.check(path)))
+        except UnusableInput as error:
+            self._complain(str(error))
+
+    def _compare_with(self, path: str) -> None:
+        self._server.state.comparing = True
+        self._workflow.compare(path)
 
     def show_errors(self) -> None:
         self._viewer.binding.errors.show(bool(self._server.state.errors_shown))
 
     # View
+
+    def maximise(self) -> None:
+        """The axial view alone; where one view is alone already, all four again."""
+        state = self._server.state
+        state.layout = FOUR_UP if state.layout in ALONE.values() else ALONE["Axial"]
 
     def set_window(self) -> None:
         low, high = (float(value) for value in self._server.state.window)
@@ -231,15 +211,18 @@ class Actions:
 
     def _made(self, typed: str) -> Path | None:
         """The folder that was typed, made if need be; None (and a line on the page) when it cannot be."""
-        text = _unquoted(typed)
+        text = unquoted(typed)
         if not text:
             self._complain("Give the folder to save to.")
             return None
-        folder = Path(text).expanduser()
         try:
+            folder = self._reach.check(text)
             folder.mkdir(parents=True, exist_ok=True)
+        except UnusableInput as error:
+            self._complain(str(error))
+            return None
         except OSError as error:
-            self._complain(f"{folder} cannot be made ({error.strerror}); choose another folder.")
+            self._complain(f"{text} cannot be made ({error.strerror}); choose another folder.")
             return None
         return folder
 
@@ -262,8 +245,3 @@ class Actions:
 
     def _say(self, text: str) -> None:
         self._server.state.panel = {**self._server.state.panel, "message": text, "error": ""}
-
-
-def _unquoted(typed: str) -> str:
-    """A path as typed or pasted: file managers put quotes around it."""
-    return typed.strip().strip("\"'")

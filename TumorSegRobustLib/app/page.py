@@ -11,9 +11,11 @@ from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.sections.compare import compare
 from TumorSegRobustLib.app.sections.correct import correct
+from TumorSegRobustLib.app.sections.dropping import dropping
 from TumorSegRobustLib.app.sections.export import export
 from TumorSegRobustLib.app.sections.parts import button, icon_button, said
-from TumorSegRobustLib.app.sections.scan import picker, scan
+from TumorSegRobustLib.app.sections.picker import picker, series_dialog
+from TumorSegRobustLib.app.sections.scan import scan
 from TumorSegRobustLib.app.sections.segment import segment
 from TumorSegRobustLib.app.sections.trust import trust
 from TumorSegRobustLib.app.viewer import AXIAL_LARGE, FOUR_UP
@@ -48,6 +50,8 @@ Ctrl+Z  undo
 Ctrl+Y or Ctrl+Shift+Z  redo
 U  uncertainty on or off
 N  next place worth a look
+M  one view, or all four
+Page Up, Page Down  next slice
 0  start from nothing (the review before can be continued)
 Wheel  next slice
 Left click without a tool  look here in all views
@@ -69,7 +73,7 @@ def build_page(
                 html.Span("TumorSegRobust", classes="brand-name")
             with html.Div(classes="steps"):
                 scan(actions, workflow)
-                segment(workflow)
+                segment(actions, workflow)
                 trust(workflow)
                 correct(actions, workflow)
                 export(actions)
@@ -81,6 +85,8 @@ def build_page(
                 _welcome(actions, workflow)
             _status()
         picker(actions)
+        series_dialog(actions, workflow)
+        dropping(actions)
     return page
 
 
@@ -142,14 +148,14 @@ def _welcome(actions: Actions, workflow: Workflow) -> None:
     with html.Div(v_if="!panel.scan.name", classes="welcome"), html.Div(classes="welcome-card"):
         html.H1("Open a scan to begin")
         html.P(
-            "A NIfTI, NRRD or MetaImage file, or a folder with one DICOM series. "
+            "A NIfTI, NRRD or MetaImage file, or a folder with DICOM: choose it, or drop it here. "
             "Nothing leaves this computer."
         )
         with html.Div(classes="row welcome-row"):
             button(
                 "Choose a scan",
                 "welcome-browse",
-                actions.browse,
+                (actions.scan.browse, "['', 'scan']"),
                 can="panel.can.open",
                 icon="mdi-folder-open-outline",
                 variant="flat",

@@ -15,6 +15,8 @@ from vtkmodules.vtkCommonCore import vtkObject
 
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.page import FAVICON, build_page
+from TumorSegRobustLib.app.reach import Reach
+from TumorSegRobustLib.app.uploads import Batch, Uploads
 from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
 from TumorSegRobustLib.app.viewports import view_factories
 from TumorSegRobustLib.app.words import describe, package_item
@@ -28,8 +30,18 @@ if TYPE_CHECKING:
 class Panel:
     """The whole panel on a trame server that has not started yet."""
 
-    def __init__(self, server: Server, workflow: Workflow, later: Later, given: Sequence[Path] = ()) -> None:
-        """later: see Viewer. given: scans named on the command line; the first one is opened."""
+    def __init__(
+        self,
+        server: Server,
+        workflow: Workflow,
+        later: Later,
+        given: Sequence[Path] = (),
+        reach: Reach | None = None,
+    ) -> None:
+        """later: see Viewer. given: scans named on the command line; the first one is opened.
+
+        reach: the folders that the page may use, by default whatever the user may.
+        """
         self._server = server
         self._workflow = workflow
         self._window_tag: tuple[vtkMRMLVolumeDisplayNode, int] | None = None
@@ -43,8 +55,10 @@ class Panel:
         self._layouts.set_layout(FOUR_UP)
         self.viewer = Viewer(app, workflow, later)
         self.viewer.adopt_views()
-        self._actions = Actions(server, workflow, self.viewer)
-        self._start_state(given)
+        self.uploads = Uploads()
+        self._actions = Actions(server, workflow, self.viewer, reach or Reach(), self.uploads)
+        self._start_state()
+        self._actions.scan.give(given)
         self.page = build_page(server, workflow, self.viewer, self._actions, self._layouts)
         self._connect()
         if given:
@@ -54,8 +68,13 @@ class Panel:
         for disconnect in self._disconnect:
             disconnect()
         self.viewer.close()
+        self.uploads.close()
 
-    def _start_state(self, given: Sequence[Path]) -> None:
+    def show_upload(self, batch: Batch) -> None:
+        """See `UploadActions.show`."""
+        self._actions.uploads.show(batch)
+
+    def _start_state(self) -> None:
         packages = [package_item(package) for package in self._workflow.packages()]
         self._server.state.update(
             {
@@ -64,8 +83,9 @@ class Panel:
                 "panel": describe(self._workflow),
                 "packages": packages,
                 "package": describe(self._workflow)["model"]["value"],
-                "given": [{"name": path.name, "path": str(path)} for path in given],
                 "path": "",
+                "tab": "",
+                "upload": None,
                 "changing": False,
                 "listing": {
                     "folder": "",
@@ -100,6 +120,10 @@ class Panel:
         server, actions = self._server, self._actions
         server.trigger("key")(actions.key)
         server.trigger("download_rtstruct")(actions.download_rtstruct)
+        server.trigger("tab")(actions.use_tab)
+        server.trigger("upload_begin")(actions.uploads.begin)
+        server.trigger("upload_finish")(actions.uploads.finish)
+        server.trigger("upload_fail")(actions.uploads.fail)
         server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile")(
             lambda **_: actions.show_overlay()
         )

@@ -15,6 +15,8 @@ from trame.app import get_server
 
 from TumorSegRobustLib.app.guard import Guard, new_token
 from TumorSegRobustLib.app.panel import Panel
+from TumorSegRobustLib.app.reach import Reach
+from TumorSegRobustLib.app.upload_route import add_route
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.workflow import Workflow
 
@@ -32,15 +34,18 @@ def serve(
     token: str | None = None,
     workflow: Workflow | None = None,
     on_ready: Callable[[str], None] | None = None,
+    folders: Sequence[Path] = (),
 ) -> None:
     """Serve the panel until Ctrl-C, on 127.0.0.1 only, to whoever knows the token.
 
     images: scans named by the user; the first is opened. port: None or 0 for a free one. token: by default a
     fresh random one. workflow: one that dispatches to the running asyncio loop, made here by default.
     on_ready: called with the address (token included) once it answers; by default the address is printed.
-    Raises UnusableInput when the port is taken.
+    folders: all that the page may read scans from and write to; by default whatever the user may.
+    Raises UnusableInput when the port is taken, or a folder does not exist.
     """
     _check_port(port or 0)
+    reach = Reach(folders)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(
             _serve(
@@ -50,6 +55,7 @@ def serve(
                 token or new_token(),
                 workflow,
                 on_ready,
+                reach,
             )
         )
 
@@ -61,6 +67,7 @@ async def _serve(
     token: str,
     workflow: Workflow | None,
     on_ready: Callable[[str], None] | None,
+    reach: Reach,
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -71,8 +78,13 @@ async def _serve(
     # trame reads the command line of the process by itself, and ours is not meant for it.
     os.environ["TRAME_ARGS"] = f"--host {HOST}"
     server = get_server("TumorSegRobust", client_type="vue3")
-    panel = Panel(server, flow, loop.call_later, images)
-    server.controller.on_server_bind.add(lambda wslink: Guard(token).protect(wslink.app))
+    panel = Panel(server, flow, loop.call_later, images, reach)
+
+    def bind(wslink: Any) -> None:
+        Guard(token).protect(wslink.app)
+        add_route(wslink.app, panel.uploads, panel.show_upload)
+
+    server.controller.on_server_bind.add(bind)
 
     def ready(**_: Any) -> None:
         address = f"http://{HOST}:{server.port}/index.html?token={token}"

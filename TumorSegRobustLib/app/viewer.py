@@ -19,10 +19,12 @@ Later = Callable[[float, Callable[[], None]], Any]
 _IN_3D = "A place in the 3D view has no depth: click in one of the slices."
 _PAUSE_S = 0.4  # after the last change, before the 3D surface is built anew
 FOUR_UP, AXIAL_LARGE = "Four-up", "Axial large"
+ALONE = {name: f"{name} alone" for name in ("Axial", "Coronal", "Sagittal", "3D")}
+"""Name of a view -> the layout that shows nothing else."""
 
 
 def layouts() -> dict[str, Layout]:
-    """What a radiologist expects: four equal views, or a large axial one with the others beside it."""
+    """What a radiologist expects: four equal views, a large axial one with the others beside it, or one."""
     axial, coronal = ViewLayoutDefinition.axial_view(), ViewLayoutDefinition.coronal_view()
     sagittal = ViewLayoutDefinition.sagittal_view()
     solid = ViewLayoutDefinition.threed_view(background_color=("#0b0e11", "#171c22"))
@@ -30,6 +32,10 @@ def layouts() -> dict[str, Layout]:
     return {
         FOUR_UP: Layout(row, [Layout(column, [axial, coronal]), Layout(column, [solid, sagittal])]),
         AXIAL_LARGE: Layout(row, [axial, Layout(column, [solid, coronal, sagittal])], flex_sizes=["2", "1"]),
+        **{
+            layout: Layout(row, [view])
+            for layout, view in zip(ALONE.values(), (axial, coronal, sagittal, solid), strict=True)
+        },
     }
 
 
@@ -89,6 +95,16 @@ class Viewer:
         jump_to(self.app.scene, position)
         self._crosshair.SetCrosshairRAS(*ras_of(position).tolist())
         self._crosshair.SetCrosshairMode(vtkMRMLCrosshairNode.ShowSmallBasic)
+
+    def step(self, slices: int) -> None:
+        """Leaf through the first slice view on show: up (towards the head, front or right) or down."""
+        shown = self.app.view_manager.get_current_view_ids()
+        views = self.app.view_manager.get_slice_views()
+        view = next((one for one in views if one.get_singleton_tag() in shown), None)
+        if view is not None:
+            lowest, highest = view.get_slice_range()
+            wanted = view.get_slice_value() + slices * view.get_slice_step()
+            view.set_slice_value(min(highest, max(lowest, wanted)))
 
     def look_at_tumour(self) -> bool:
         """False when there is no tumour to look at."""

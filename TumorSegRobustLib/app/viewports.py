@@ -1,4 +1,4 @@
-"""What lies over each view: its name, patient directions, slice position and slider, a reset button."""
+"""What lies over each view: its name, patient directions, slice position and slider, its buttons."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from trame_slicer.views import SliceView, ThreeDView, ViewType
 from trame_slicer.views.render_scheduler import NoScheduleRendering
 
 from TumorSegRobustLib.app.sections.parts import said
+from TumorSegRobustLib.app.viewer import ALONE, FOUR_UP
 
 if TYPE_CHECKING:
     from trame_server import Server
@@ -60,7 +61,7 @@ def over_slice_view(server: Server, view_id: str, view: SliceView) -> None:
         html.Span(f"{{{{ {name}.offset }}}}", classes="view-offset")
     for side in ("left", "right", "top", "bottom"):
         html.Span(f"{{{{ {name}.{side} }}}}", classes=f"view-letter view-letter-{side}")
-    _reset_button(view)
+    _buttons(view, view.get_orientation())
     with html.Div(classes="view-slider"):
         Slider(
             typed_state=connect_slice_view_slider_to_state(server, view),
@@ -76,7 +77,7 @@ def over_solid_view(_server: Server, _view_id: str, view: ThreeDView) -> None:
     """Fills the layer over a 3D view."""
     with html.Div(classes="view-corner"):
         html.Span("3D", classes="view-name view-solid")
-    _reset_button(view)
+    _buttons(view, "3D")
 
 
 def place_of(view: SliceView) -> dict[str, str]:
@@ -94,8 +95,18 @@ def place_of(view: SliceView) -> dict[str, str]:
     }
 
 
-def _reset_button(view: Any) -> None:
-    with html.Div(classes="view-reset"):
+def _buttons(view: Any, name: str) -> None:
+    alone = ALONE[name]
+    with html.Div(classes="view-buttons"):
+        v.VBtn(
+            icon=(f"layout === '{alone}' ? 'mdi-arrow-collapse' : 'mdi-arrow-expand'",),
+            click=f"layout = layout === '{alone}' ? '{FOUR_UP}' : '{alone}'",
+            size="x-small",
+            variant="text",
+            color="white",
+            id=f"alone-{name}",
+            **said(title="This view alone, or all four again", aria_label=f"{name} view alone"),
+        )
         v.VBtn(
             icon="mdi-fit-to-screen-outline",
             click=view.reset_view,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from TumorSegRobustLib.models import ModelPackage
     from TumorSegRobustLib.review import Click
     from TumorSegRobustLib.trust import Assessment, Place
-    from TumorSegRobustLib.workflow import SegmentState, State, Workflow
+    from TumorSegRobustLib.workflow import ChannelState, SegmentState, State, Workflow
 
 _TRIAGE = {
     "accept": ("Accept", "Look the contour over, then accept it."),
@@ -41,6 +41,15 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "progress": None if state.progress is None else round(100 * state.progress),
         "scan": _scan(workflow.image, workflow.series),
         "model": _model(workflow),
+        "inputs": [_input(one) for one in state.inputs],
+        "first_channel": next((one.name for one in state.inputs if one.first), ""),
+        "choices": [
+            {"uid": one.uid, "line": one.line, "usable": not one.fault, "fault": one.fault}
+            for one in state.choices
+        ],
+        "targets": [{"value": one, "text": _sentence(one)} for one in state.targets],
+        "target": state.target,
+        "will_happen": state.will_happen,
         "can": {command: command in state.can for command in COMMANDS},
         "why": {command: state.why_not.get(command, "") for command in COMMANDS},
         "tool": state.tool,
@@ -59,6 +68,17 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "click_count": f"{len(state.clicks)} click" + ("" if len(state.clicks) == 1 else "s"),
         "accepted_by": state.accepted_by,
         "resumable": [{"text": str(review), "path": str(review.path)} for review in workflow.resumable()],
+    }
+
+
+def _input(channel: ChannelState) -> dict[str, Any]:
+    """One channel that the package takes, and what stands for it."""
+    return {
+        "name": channel.name,
+        "label": channel.label,
+        "tip": channel.description or f"The model does not know {channel.label}",
+        "volume": channel.volume,
+        "first": channel.first,
     }
 
 

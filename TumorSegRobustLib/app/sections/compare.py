@@ -25,7 +25,7 @@ def compare(actions: Actions, workflow: Workflow) -> None:
                     "mdi-folder-open-outline",
                     "Choose on this computer",
                     "browse-reference",
-                    actions.browse_reference,
+                    actions.scan.browse_reference,
                 )
                 button(
                     "Compare",

@@ -51,7 +51,7 @@ def button(
 def icon_button(
     icon: str,
     label: str,
-    name: str,
+    name: str | tuple[str],
     click: Callable[..., Any] | tuple | str,
     *,
     can: str = "true",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.sections.parts import button, section
 from TumorSegRobustLib.workflow import Workflow
 
 
-def segment(workflow: Workflow) -> None:
+def segment(actions: Actions, workflow: Workflow) -> None:
     with section(
         2,
         "Segment",
@@ -69,5 +70,20 @@ def segment(workflow: Workflow) -> None:
                 "Continue the unfinished review ({{ review.text }})",
                 classes="given-scan",
                 id="resume",
-                click=(workflow.resume, "[review.path]"),
+                click=(actions.scan.resume, "[review.path]"),
             )
+        with html.Div(v_if="!panel.running && !panel.has_contour"):
+            html.Div("{{ panel.will_happen }}", classes="hint", id="will-happen")
+            with html.Div(
+                v_if="panel.targets.length > 1 && panel.inputs.filter((one) => one.volume).length > 1",
+                classes="channel",
+            ):
+                html.Span("Contour the", classes="channel-name")
+                with html.Select(
+                    id="target",
+                    value=("panel.target",),
+                    change=(actions.scan.choose_target, "[$event.target.value]"),
+                ):
+                    html.Option(
+                        "{{ one.text }}", v_for="one in panel.targets", key="one.value", value=("one.value",)
+                    )
