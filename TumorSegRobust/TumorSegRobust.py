@@ -72,7 +72,7 @@ class TumorSegRobustLogic(ScriptedLoadableModuleLogic):
 
         options = self._options if dispatch is None else {**self._options, "dispatch": dispatch}
         self.workflow = Workflow(**options)
-        self.binding = SceneBinding(scene, self.workflow)
+        self.binding = SceneBinding(scene, self.workflow, several_scans=True)
 
     def end(self) -> None:
         """Stop the work under way; the nodes stay, and the journal keeps what was done."""
@@ -95,11 +95,11 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
-        from TumorSegRobustDesktop.compare_view import CompareView
+        import qt
         from TumorSegRobustDesktop.dependencies import Installer
-        from TumorSegRobustDesktop.finish_view import FinishView
         from TumorSegRobustDesktop.main_thread import MainThread
-        from TumorSegRobustDesktop.segments_view import SegmentsView
+        from TumorSegRobustDesktop.slicer_app import SolidViews
+        from TumorSegRobustDesktop.steps import Steps
         from TumorSegRobustDesktop.view import PanelView
 
         panel = slicer.util.loadUI(self.resourcePath("UI/TumorSegRobust.ui"))
@@ -108,83 +108,75 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = self.logic or TumorSegRobustLogic()
         self.installer = self.installer or Installer()
         self.view = PanelView(self.ui)
-        self.segments = SegmentsView(self.ui, lambda: self.logic.workflow, self.view.guarded)
-        self.finish = FinishView(self.ui, lambda: self.logic.workflow, self.view.guarded)
-        self.compare = CompareView(self.ui, lambda: self.logic, self.view.guarded)
+        self.steps = Steps.of(self.ui, panel, lambda: self.logic, self.view.guarded)
         self.mainThread = MainThread(self._is_working)
-        self.tool: Any = None
+        self.surfaceTimer = qt.QTimer()  # the 3D surface follows when the user pauses
+        self.surfaceTimer.setSingleShot(True)
+        self.surfaceTimer.setInterval(400)
+        self.surfaceTimer.timeout.connect(self.view.guarded(self.onPause))
+        self.solids = SolidViews(self.onClickIn3d)
         scene = slicer.mrmlScene
         panel.setMRMLScene(scene)
         self._connect()
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneLoaded)
         self._begin()
 
     def enter(self) -> None:
-        """Look again at what may have changed meanwhile: packages, models, the scans in the scene."""
+        """Look again at what may have changed meanwhile: packages, models, theme, scene, views."""
+        from TumorSegRobustDesktop.theme import dress
+
+        dress(self.ui, Path(self.resourcePath("Icons")))
         self.view.show_readiness(self.installer.look())
         self._show_packages()
+        self.solids.look()
+        self.logic.binding.look_at_edits()
         self.onState(self.logic.workflow.state)
-        if self.logic.workflow.image is None and self.ui.scanSelector.nodeCount() == 1:
-            self.ui.scanSelector.setCurrentNode(
-                slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-            )
+        self.steps.scan.choose_only_scan()
 
     def exit(self) -> None:
         """Give the mouse back to Slicer."""
-        self.logic.workflow.set_tool("none")
+        self.steps.correct.put_away()
 
     def cleanup(self) -> None:
         self.removeObservers()
         self._end()
+        self.solids.close()
         self.mainThread.close()
 
     def onState(self, state: Any) -> None:
-        self.view.draw(state)
-        self.segments.draw(state)
-        self.compare.draw(state)
-        placing = state.tool in ("include", "exclude") and "click" in state.can
-        self.tool.choose(state.tool if placing else "none")
+        unfinished = self.logic.workflow.resumable()
+        self.view.draw(state, str(unfinished[0]) if unfinished else "")
+        self.steps.draw(state)
+        self.solids.activate(self.steps.correct.tool.in_hand)
+        self.memory.note(state)
 
     def onImage(self, *_args: Any) -> None:
-        node = self.logic.binding.volume
-        self.view.show_scan(node, self.logic.workflow.series)
-        self.parameters.SetNodeReferenceID("Scan", node.GetID() if node else None)
+        self.steps.scan.show_scan(self.logic.binding.volume)
+        self.steps.compare.forget()
+        self.memory.scan_opened()
 
     def onContour(self, _mask: Any, box: Any) -> None:
         if box is None:  # a new contour, not a correction: show where it is
             self.logic.binding.jump_to_tumour()
+        self.surfaceTimer.start()
 
-    def onScanChosen(self, *_args: Any) -> None:
-        """A volume of the scene becomes the scan; its DICOM series is looked for on the way."""
-        node = self.ui.scanSelector.currentNode()
-        if node is None or node == self.logic.binding.volume:
-            return
-        from TumorSegRobustDesktop.dicom_source import series_of
+    def onPause(self) -> None:
+        if self.logic.binding is not None:
+            self.logic.binding.show_surface()
 
-        series = series_of(node, getattr(slicer, "dicomDatabase", None))
-        self.logic.binding.open_volume(node, series)
+    def onClickIn3d(self) -> None:
+        from TumorSegRobustLib.scene import IN_3D
 
-    def onSeriesFolder(self, *_args: Any) -> None:
-        """The user points at the DICOM series of a scan that was loaded from other files."""
-        import qt
-        from TumorSegRobustDesktop.dicom_source import series_in_folder
-
-        folder = qt.QFileDialog.getExistingDirectory(None, _("Folder with the DICOM series of this scan"))
-        if folder:
-            image = self.logic.workflow.image
-            self.logic.workflow.open_image(image, series_in_folder(Path(folder), image))
+        self.logic.workflow.refuse(IN_3D)
 
     def onModelChosen(self, *_args: Any) -> None:
-        package = self.ui.modelSelector.currentData
-        self.parameters.SetParameter("Package", package)
-        self.logic.workflow.choose_package(package)
+        self.logic.workflow.choose_package(self.ui.modelSelector.currentData)
+        self._show_packages()
 
     def onResume(self, *_args: Any) -> None:
         self.logic.workflow.resume(self.logic.workflow.resumable()[0].path)
-
-    def onTool(self, tool: str, chosen: bool) -> None:
-        self.logic.workflow.set_tool(tool if chosen else "none")
 
     def onInstall(self, install: Callable[[], bool]) -> None:
         install()
@@ -196,53 +188,58 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndClose(self, *_args: Any) -> None:
         self._begin()
 
+    def onSceneLoaded(self, *_args: Any) -> None:
+        """Open the scan that was open when the scene was saved; the review of it then goes on by itself."""
+        self.mainThread(self.view.guarded(self._restore))
+
     def _connect(self) -> None:
         """Arguments of signals with several forms are not used: PythonQt may connect either form."""
-        ui, workflow, binding = self.ui, lambda: self.logic.workflow, lambda: self.logic.binding
+        ui, workflow, installer = self.ui, lambda: self.logic.workflow, self.installer
         for widget, signal, act in (
-            (ui.scanSelector, "currentNodeChanged", self.onScanChosen),
             (ui.modelSelector, "activated", self.onModelChosen),
-            (ui.sampleButton, "clicked", lambda *_args: workflow().open_sample()),
-            (ui.seriesButton, "clicked", self.onSeriesFolder),
             (ui.segmentButton, "clicked", lambda *_args: workflow().segment()),
             (ui.emptyButton, "clicked", lambda *_args: workflow().start_empty()),
             (ui.resumeButton, "clicked", self.onResume),
             (ui.cancelButton, "clicked", lambda *_args: workflow().cancel()),
-            (ui.includeButton, "toggled", lambda chosen: self.onTool("include", chosen)),
-            (ui.excludeButton, "toggled", lambda chosen: self.onTool("exclude", chosen)),
-            (ui.undoButton, "clicked", lambda *_args: workflow().undo()),
-            (ui.redoButton, "clicked", lambda *_args: workflow().redo()),
-            (ui.nextPlaceButton, "clicked", lambda *_args: workflow().next_place()),
-            (ui.overlayCheckBox, "toggled", lambda shown: binding().show_overlay(bool(shown))),
-            (ui.overlaySlider, "valueChanged", lambda value: binding().show_overlay(opacity=value)),
-            (ui.installButton, "clicked", lambda *_args: self.onInstall(self.installer.install)),
-            (ui.offlineButton, "clicked", lambda *_args: self.onInstall(self.installer.install_offline)),
+            (ui.installButton, "clicked", lambda *_args: self.onInstall(installer.install)),
+            (ui.offlineButton, "clicked", lambda *_args: self.onInstall(installer.install_offline)),
+            (ui.repairButton, "clicked", lambda *_args: self.onInstall(installer.repair)),
         ):
             getattr(widget, signal).connect(self.view.guarded(act))
 
     def _begin(self) -> None:
         from TumorSegRobustDesktop.place_tool import PlaceTool
+        from TumorSegRobustDesktop.scene_memory import SceneMemory
 
         scene = slicer.mrmlScene
-        self.parameters = self.logic.getParameterNode()
         self.logic.begin(scene, self.mainThread)
+        self.memory = SceneMemory(self.logic.getParameterNode(), self.logic, self.mainThread)
         workflow, binding = self.logic.workflow, self.logic.binding
-        self.tool = PlaceTool(scene, workflow.click, lambda: workflow.set_tool("none"))
-        binding.show_overlay(self.ui.overlayCheckBox.checked, opacity=self.ui.overlaySlider.value)
+        put_away = self.steps.correct.put_away
+        self.steps.correct.tool = PlaceTool(scene, workflow.click, workflow.move_click, put_away)
+        self.steps.trust.show_overlay()
         binding.errors.show(self.ui.errorsCheckBox.checked)
         workflow.image_changed.connect(self.onImage)
         workflow.contour_changed.connect(self.onContour)
         workflow.place_changed.connect(binding.jump_to_place)
         workflow.changed.connect(self.onState)
         self._show_packages()
-        self.onImage()
+        self.steps.scan.show_scan(None)
         self.onState(workflow.state)
 
     def _end(self) -> None:
+        self.surfaceTimer.stop()
         self.logic.end()
-        if self.tool is not None:
-            self.tool.close()
-        self.tool = None
+        if self.steps.correct.tool is not None:
+            self.steps.correct.tool.close()
+        self.steps.correct.tool = None
+
+    def _restore(self) -> None:
+        self.memory.parameters = self.logic.getParameterNode()
+        self._show_packages()
+        scan = self.memory.scan()
+        if scan is not None and self.logic.workflow.image is None:
+            self.ui.scanSelector.setCurrentNode(scan)
 
     def _is_working(self) -> bool:
         workflow = self.logic.workflow
@@ -252,10 +249,10 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from TumorSegRobustLib.models.catalogue import DEFAULT_PACKAGE
 
         workflow = self.logic.workflow
-        packages, stored = workflow.packages(), self.parameters.GetParameter("Package")
+        packages, stored = workflow.packages(), self.memory.package()
         if not workflow.state.package and stored in [package.id for package in packages]:
             workflow.choose_package(stored)
-        self.view.show_packages(packages, workflow.state.package or DEFAULT_PACKAGE)
+        self.steps.scan.show_packages(packages, workflow.state.package or DEFAULT_PACKAGE)
 
 
 class TumorSegRobustTest(ScriptedLoadableModuleTest):

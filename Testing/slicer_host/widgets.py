@@ -162,6 +162,17 @@ def _of_box(kind: type, name: str) -> Any:
     )
 
 
+def _of_boxes(kind: type, name: str) -> Any:
+    """A property of ctkRangeWidget that both of its spin boxes have under the same name."""
+    setter = f"set{name[0].upper()}{name[1:]}"
+
+    def write(self: Any, value: Any) -> None:
+        for box in self._boxes:
+            getattr(box, setter)(value)
+
+    return Property(kind, lambda self: getattr(self._boxes[0], name)(), write)
+
+
 class ctkSliderWidget(QtWidgets.QWidget):  # noqa: N801
     """A slider with a spin box; `value` is a float."""
 
@@ -194,11 +205,47 @@ class ctkSliderWidget(QtWidgets.QWidget):  # noqa: N801
         self._slider.setValue(round(1000 * (value - self._low()) / self._span()) if self._span() else 0)
         self.valueChanged.emit(value)
 
+    suffix = _of_box(str, "suffix")
     value = _of_box(float, "value")
     minimum = _of_box(float, "minimum")
     maximum = _of_box(float, "maximum")
     singleStep = _of_box(float, "singleStep")
     decimals = _of_box(int, "decimals")
+
+
+class ctkRangeWidget(QtWidgets.QWidget):  # noqa: N801
+    """Two values with a slider between two spin boxes."""
+
+    valuesChanged = Signal(float, float)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._boxes = (QtWidgets.QDoubleSpinBox(), QtWidgets.QDoubleSpinBox())
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._boxes[0])
+        bar = QtWidgets.QProgressBar()
+        bar.setTextVisible(False)
+        bar.setMaximumHeight(6)
+        bar.setValue(50)
+        row.addWidget(bar, 1)
+        row.addWidget(self._boxes[1])
+        for box in self._boxes:
+            box.valueChanged.connect(self._announce)
+
+    def _announce(self, *_: Any) -> None:
+        self.valuesChanged.emit(*(box.value() for box in self._boxes))
+
+    minimumValue = Property(
+        float, lambda self: self._boxes[0].value(), lambda self, value: self._boxes[0].setValue(value)
+    )
+    maximumValue = Property(
+        float, lambda self: self._boxes[1].value(), lambda self, value: self._boxes[1].setValue(value)
+    )
+    minimum = _of_boxes(float, "minimum")
+    maximum = _of_boxes(float, "maximum")
+    singleStep = _of_boxes(float, "singleStep")
+    decimals = _of_boxes(int, "decimals")
 
 
 class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801
@@ -240,7 +287,7 @@ class ctkCollapsibleButton(QtWidgets.QWidget):  # noqa: N801
         return QtWidgets.QApplication.palette().color(QtGui.QPalette.ColorRole.Midlight)
 
 
-_CTK = (ctkCollapsibleButton, ctkSliderWidget)
+_CTK = (ctkCollapsibleButton, ctkRangeWidget, ctkSliderWidget)
 _QMRML = (qMRMLWidget, qMRMLNodeComboBox)
 
 

@@ -1,4 +1,4 @@
-"""A reference beside the contour: figures, errors in words, and what the buttons of the section do."""
+"""Step 6, for those who have a reference: figures, errors by type, and where they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
+
+from .widget_words import fill, sentence
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State
@@ -22,9 +24,12 @@ class CompareView:
         """logic: holds `workflow` and `binding`. guarded: makes a slot of a function that may refuse."""
         self._ui = ui
         self._logic = logic
+        self._file: Path | None = None
+        self._structures: tuple[str, ...] = ()
         for widget, signal, act in (
             (ui.referenceButton, "clicked", self._choose),
-            (ui.putAwayButton, "clicked", lambda *_args: logic().workflow.stop_comparing()),
+            (ui.structureSelector, "activated", self._choose_structure),
+            (ui.putAwayButton, "clicked", self._put_away),
             (ui.nextErrorButton, "clicked", lambda *_args: logic().workflow.next_error()),
             (ui.errorSelector, "activated", self._look),
             (ui.errorsCheckBox, "toggled", self._show),
@@ -42,22 +47,45 @@ class CompareView:
             heading = _("Compared with {name}").format(name=state.compared_with)
             lines = [heading, *(f"{name}: {value}" for name, value in rows_of(comparison))]
         ui.compareLabel.setText("\n".join([*lines, others] if others else lines))
-        blocked = ui.errorSelector.blockSignals(True)
-        ui.errorSelector.clear()
-        for number, error in enumerate(errors, start=1):
-            ui.errorSelector.addItem(f"{number}. {error_line(error)}", number)
-        ui.errorSelector.setCurrentIndex(state.error_shown - 1)
-        ui.errorSelector.blockSignals(blocked)
-        for widget in (ui.errorSelector, ui.errorsCheckBox):
+        fill(
+            ui.errorSelector,
+            [(f"{number}. {sentence(error_line(error))}", number) for number, error in enumerate(errors, 1)],
+            state.error_shown or None,
+        )
+        for widget in (ui.errorSelector, ui.errorsCheckBox, ui.nextErrorButton, ui.putAwayButton):
             widget.setVisible(comparison is not None)
         ui.errorSelector.setEnabled("next_error" in state.can)
+        shown = next((n for n in self._structures if state.compared_with.startswith(f"{n} of ")), "")
+        items = [(_("Choose a structure"), ""), *((name, name) for name in self._structures)]
+        fill(ui.structureSelector, items, shown)
+        ui.structureSelector.setVisible(bool(self._structures))
+        ui.structureSelector.setEnabled("compare" in state.can)
+
+    def forget(self) -> None:
+        """Another scan: what was chosen for the one before says nothing about it."""
+        self._file, self._structures = None, ()
 
     def _choose(self, *_args: Any) -> None:
         import qt
 
         path = qt.QFileDialog.getOpenFileName(None, _("Choose a reference"), "", _FILES)
-        if path:
-            self._logic().workflow.compare(Path(path))
+        if not path:
+            return
+        from TumorSegRobustLib.workflow.reference import structures_in
+
+        self._file = Path(path)
+        found = structures_in(self._file)
+        self._structures = found if len(found) > 1 else ()
+        self._logic().workflow.compare(self._file)
+
+    def _choose_structure(self, *_args: Any) -> None:
+        name = self._ui.structureSelector.currentData
+        if name and self._file is not None:
+            self._logic().workflow.compare(self._file, name)
+
+    def _put_away(self, *_args: Any) -> None:
+        self._structures = ()
+        self._logic().workflow.stop_comparing()
 
     def _look(self, *_args: Any) -> None:
         self._logic().workflow.next_error(self._ui.errorSelector.currentData)

@@ -17,12 +17,14 @@ from typing import Any
 
 from TumorSegRobustDesktop.offline_bundle import FILTER, wheels_of
 
-# Import name -> what pip is asked for; versions as in the project file.
+# Import name -> what pip is asked for; as in Resources/requirements.txt.
 FROM_PIP = {
     "cc3d": "connected-components-3d>=3.18",
     "openvino": "openvino>=2025.0",
     "safetensors": "safetensors>=0.4",
 }
+# pip's options for the packages themselves and nothing that they depend on.
+_ANEW = ("--force-reinstall", "--no-deps", "--no-cache-dir")
 # Never changed by an installation of ours, whatever a package asks for.
 PROTECTED = ("numpy", "vtk", "SimpleITK", "torch", "scipy", "pydicom")
 
@@ -59,7 +61,8 @@ class Installer:
         missing = tuple(name for name in FROM_PIP if self._find(name) is None)
         if not missing:
             return Readiness()
-        return Readiness(missing, f"Not installed: {', '.join(missing)}. Segmenting and clicking need them.")
+        text = f"Not installed: {', '.join(missing)}. Segmenting and clicking need them."
+        return Readiness(missing, text)
 
     def install(self) -> bool:
         """Ask, then download and install what is missing; False when the user declines."""
@@ -85,6 +88,22 @@ class Installer:
         if chosen:
             with tempfile.TemporaryDirectory() as scratch:
                 self._run(packages, wheels_of(Path(chosen), Path(scratch)))
+        return not self.look().missing
+
+    def repair(self) -> bool:
+        """Ask, then install all packages anew, also those that seem to be there; False when declined.
+
+        For files that are damaged or half installed, which looking for them does not notice.
+        """
+        packages = list(FROM_PIP.values())
+        question = (
+            f"These Python packages are installed anew: {', '.join(packages)}.\n\nPackages that Slicer "
+            "itself uses stay as they are. If something was segmented since Slicer was started, restart "
+            "Slicer first: files in use cannot be replaced.\n\nInstall them anew now?"
+        )
+        if not self._ask(question):
+            return False
+        self._run([*packages, *_ANEW])
         return not self.look().missing
 
     def _wanted(self) -> list[str]:

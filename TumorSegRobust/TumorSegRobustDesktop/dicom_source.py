@@ -27,8 +27,8 @@ def series_of(node: Any, database: Any = None) -> DicomSeries | None:
     return None
 
 
-def series_in_folder(folder: Path, image: Image) -> DicomSeries:
-    """The series in a folder that the user points at, which must lie where the scan lies.
+def series_in_folder(folder: Path, image: Image) -> list[DicomSeries]:
+    """The series in a folder that lie where the scan lies: one, or several to choose from.
 
     Raises UnusableInput when no series there covers the scan.
     """
@@ -36,14 +36,11 @@ def series_in_folder(folder: Path, image: Image) -> DicomSeries:
 
     found = _series_in(folder)
     matching = [series for series in found if _same_place(series, image)]
-    if len(matching) == 1:
-        return matching[0]
     if not found:
         raise UnusableInput(f"{folder} holds no DICOM images; choose the folder with the series of this scan")
-    if matching:
-        count = len(matching)
-        raise UnusableInput(f"{folder} holds {count} series on this scan's grid; choose a folder with one")
-    raise UnusableInput(f"No series in {folder} lies on this scan's grid; choose the one it was loaded from")
+    if not matching:
+        raise UnusableInput(f"No series in {folder} lies on this scan's grid; choose its own")
+    return matching
 
 
 def _stored_files(storage: Any) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""Accepting and handing over: the buttons of the last step, each of which asks where to write."""
+"""Step 5: accept, and hand over; each button asks where to write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
-    from TumorSegRobustLib.workflow import Workflow
+    from TumorSegRobustLib.workflow import State, Workflow
 
 Slot = Callable[..., None]
 
@@ -22,12 +22,23 @@ class FinishView:
         self._ui = ui
         self._workflow = workflow
         for widget, act in (
-            (ui.acceptButton, lambda *_args: workflow().accept(ui.readerEdit.text)),
+            (ui.acceptButton, lambda *_args: workflow().accept(ui.readerEdit.text, ui.commentEdit.text)),
             (ui.exportButton, self._export_rtstruct),
             (ui.exportSegButton, self._export_seg),
             (ui.saveButton, self._save),
         ):
             widget.clicked.connect(guarded(act))
+
+    def draw(self, state: State) -> None:
+        """Who has accepted the contour, in place of the fields that ask for it."""
+        ui, open_still = self._ui, "accept" in state.can
+        ui.acceptedLabel.setText(_("✓ Accepted by {name}").format(name=state.accepted_by))
+        ui.acceptedLabel.setVisible(bool(state.accepted_by))
+        for widget in (ui.readerEdit, ui.commentEdit, ui.acceptButton):
+            widget.setVisible(not state.accepted_by)
+            widget.setEnabled(open_still)
+        for widget in (ui.structureLabel, ui.structureEdit):
+            widget.setEnabled("save" in state.can)
 
     def _export_rtstruct(self, *_args: Any) -> None:
         self._export(_("Export RTSTRUCT"), "", self._workflow().export_rtstruct)

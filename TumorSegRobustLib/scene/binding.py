@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +158,12 @@ class SceneBinding:
             return None
         return heart_of(self._workflow.mask, self._workflow.image.geometry)
 
+    def point_at_tumour(self) -> None:
+        """Show and mark the middle of the active segment, if there is any of it."""
+        heart = self.heart_of_tumour()
+        if heart is not None:
+            self.look_at(heart)
+
     def jump_to_tumour(self) -> bool:
         """Move the slice views to the middle of the tumour; False when there is none."""
         heart = self.heart_of_tumour()
@@ -166,8 +172,12 @@ class SceneBinding:
         return heart is not None
 
     def jump_to_place(self, place: Any) -> None:
-        """Show and mark a place that is worth a look (see `Workflow.place_changed`), or a click."""
-        point_at(self._scene, place.position_mm)
+        """Show and mark a place that is worth a look (see `Workflow.place_changed`)."""
+        self.look_at(place.position_mm)
+
+    def look_at(self, position_mm: Sequence[float]) -> None:
+        """Show and mark a position, LPS mm."""
+        point_at(self._scene, position_mm)
 
     def close(self) -> None:
         """Stop following the workflow; the nodes stay in the scene."""

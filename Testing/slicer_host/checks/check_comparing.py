@@ -27,7 +27,7 @@ def compare_with_the_ball(panel: Panel, tmp_path: Path) -> None:
 def test_before_there_is_a_reference_the_section_says_what_to_do(panel: Panel) -> None:
     assert panel.ui.compareLabel.text.startswith("Choose a reference: a mask file on this scan")
     assert not panel.ui.referenceButton.enabled
-    assert not panel.ui.errorsCheckBox.isVisibleTo(panel.ui.compareSection)
+    assert not panel.shows("errorsCheckBox")
 
 
 def test_a_reference_gives_figures_and_errors_in_the_words_of_the_browser(
@@ -38,8 +38,8 @@ def test_a_reference_gives_figures_and_errors_in_the_words_of_the_browser(
     assert lines[0] == "Compared with truth.nii.gz"
     assert lines[1] == f"Overlap (Dice): {panel.state.comparison.dice:.2f}"
     assert lines[-1].startswith("Difference: −")
-    assert panel.ui.errorSelector.itemText(0).startswith("1. border too tight, ")
-    assert panel.ui.errorSelector.isVisibleTo(panel.ui.compareSection)
+    assert panel.ui.errorSelector.itemText(0).startswith("1. Border too tight, ")
+    assert panel.shows("errorSelector")
 
 
 def test_it_follows_a_click_and_shows_the_next_error(panel: Panel, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_errors_are_drawn_hidden_and_gone_with_the_reference(panel: Panel, tmp_p
     panel.press("putAwayButton")
     assert panel.binding.errors.node is None
     assert panel.view.GetLabelVolumeID() is None
-    assert not panel.ui.putAwayButton.enabled
+    assert not panel.shows("putAwayButton")
     assert panel.ui.compareLabel.text.startswith("Choose a reference")
 
 

@@ -49,8 +49,8 @@ def test_a_placed_include_point_enlarges_the_segment(panel: Panel) -> None:
     assert after[MISSED]
     assert after.sum() > before.sum()
     assert (after & ball()).sum() > (before & ball()).sum()
-    assert panel.ui.contourLabel.text.endswith("1 include, 0 exclude")
-    assert panel.widget.tool.node("include").GetNumberOfControlPoints() == 0
+    assert panel.ui.clickCountLabel.text == "1 click"
+    assert panel.tool.node("include").GetNumberOfControlPoints() == 0
 
 
 def test_a_placed_exclude_point_takes_its_voxel_out(panel: Panel) -> None:
@@ -82,9 +82,12 @@ def test_next_place_moves_the_views_and_says_why(panel: Panel) -> None:
     assert not panel.ui.nextPlaceButton.enabled
     panel.press("segmentButton")
     places = panel.workflow.state.places
-    assert panel.ui.placeLabel.text == f"{len(places)} worth a look"
+    assert not panel.shows("placeSelector")
     panel.press("nextPlaceButton")
-    assert panel.ui.placeLabel.text.startswith(f"1/{len(places)}: {places[0].reason} (")
+    assert panel.shows("placeSelector")
+    assert panel.ui.placeSelector.count == len(places)
+    words = panel.ui.placeSelector.currentText
+    assert words.lower().startswith(f"1. {places[0].reason} (".lower())
 
 
 def test_a_point_outside_the_scan_is_refused_in_one_line(panel: Panel) -> None:
@@ -119,7 +122,7 @@ def test_uncertainty_is_laid_over_the_scan_with_the_chosen_opacity(panel: Panel)
     panel.press("overlayCheckBox")
     assert panel.view.GetBackgroundVolumeID() == node.GetID()
     assert panel.view.GetForegroundVolumeID() == panel.binding.overlay.GetID()
-    panel.ui.overlaySlider.value = 0.25
+    panel.ui.overlaySlider.value = 25
     assert panel.view.GetForegroundOpacity() == 0.25
     panel.press("overlayCheckBox")
     assert panel.view.GetForegroundVolumeID() is None

@@ -26,7 +26,8 @@ def test_accepting_asks_for_a_name_and_records_it(panel: Panel) -> None:
     panel.ui.readerEdit.text = "Dr Example"
     panel.press("acceptButton")
     assert panel.state.phase == "accepted"
-    assert panel.ui.contourLabel.text.endswith("accepted by Dr Example")
+    assert panel.ui.acceptedLabel.text == "✓ Accepted by Dr Example"
+    assert not panel.shows("readerEdit")
     assert panel.ui.errorLabel.text == ""
 
 
@@ -72,7 +73,7 @@ def test_pointing_at_the_series_keeps_the_review_and_exports_rtstruct(panel: Pan
     qt.QFileDialog.answers.append(str(tmp_path / "series"))
     panel.press("seriesButton")
     np.testing.assert_array_equal(panel.contour(), corrected)
-    assert panel.ui.seriesLabel.text.startswith("12 images")
+    assert panel.ui.seriesLabel.text.startswith("MR phantom, 12 images")
     qt.QFileDialog.answers.append(str(tmp_path / "out.dcm"))
     panel.ui.structureEdit.text = "GTVp_test"
     panel.press("exportButton")
@@ -104,7 +105,7 @@ def test_a_volume_from_slicers_dicom_database_knows_its_series(panel: Panel, tmp
     finally:
         del slicer.dicomDatabase
     assert len(panel.workflow.series.files) == 12
-    assert panel.ui.seriesLabel.text.startswith("12 images")
+    assert panel.ui.seriesLabel.text.startswith("MR phantom, 12 images")
     assert not panel.ui.seriesButton.enabled
 
 

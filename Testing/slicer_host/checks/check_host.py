@@ -36,7 +36,7 @@ def test_an_unknown_property_raises_instead_of_being_stored() -> None:
 
 
 def test_an_unknown_module_logic_or_application_function_raises() -> None:
-    for owner, name in ((slicer.modules, "cropvolume"), (slicer.app, "restart"), (ctk, "ctkRangeWidget")):
+    for owner, name in ((slicer.modules, "cropvolume"), (slicer.app, "restart"), (ctk, "ctkThumbnail")):
         with pytest.raises(AttributeError):
             getattr(owner, name)
 

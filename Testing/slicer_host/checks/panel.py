@@ -34,16 +34,40 @@ def add_phantom(scene: Any, name: str = "Phantom") -> Any:
     return node
 
 
-MODELS = {
-    name: SimpleNamespace(id=name, title=f"Title of {name}", version="1.0", licence="CC BY 4.0")
-    for name in ("another", "brain-mr")
-}
+def a_model(name: str, *channels: str) -> SimpleNamespace:
+    """A model package as far as panels and workflow read it; without channels, it takes one image."""
+    taken = [SimpleNamespace(name=c, required=False, description=f"as {c}") for c in channels or ("image",)]
+    return SimpleNamespace(
+        id=name,
+        title=f"Title of {name}",
+        version="1.0",
+        licence="CC BY 4.0",
+        channels=taken,
+        first_channel=taken[0],
+        outputs=("whole tumour", "tumour core") if channels else ("whole tumour",),
+        calibration={},
+    )
+
+
+ONE = {name: a_model(name) for name in ("another", "brain-mr")}
+MODELS = {**ONE, "two": a_model("two", "flair", "t1c")}
+
+
+def find_model(name: str | None) -> SimpleNamespace:
+    return MODELS[name or "brain-mr"]
+
+
+def a_forecast(_package: Any, _device: str, _geometry: Any) -> Any:
+    from TumorSegRobustLib.inference.forecast import Forecast
+
+    return Forecast("cpu", "openvino", 3, 4.0, 900.0, 8000.0)
 
 
 class BallFinder:
     """Stands for the networks: finds the left half of the ball; waits before it answers when told to."""
 
     def __init__(self) -> None:
+        self.images: list[Any] = []  # what it was given
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -53,6 +77,7 @@ class BallFinder:
     def predict(self, image: Any, progress: Any = None) -> Any:
         from TumorSegRobustLib.inference import Prediction
 
+        self.images.append(image)
         progress.report(0.3, "Member 1 of 3")
         while not self.go_on.wait(0.01):
             progress.check()
@@ -60,7 +85,7 @@ class BallFinder:
         found = [ball() & (column < stop) for stop in (24, 24, 20)]  # the third member sees less
         members = np.stack([0.05 + 0.9 * part for part in found]).astype(np.float32)
         return Prediction(
-            geometry=image.geometry,
+            geometry=(image if not isinstance(image, dict) else next(iter(image.values()))).geometry,
             probability=members.mean(axis=0),
             members=members.astype(np.float16),
             package={"id": "ball-finder", "version": "1.0", "sha256": "0" * 64, "licence": "Apache-2.0"},
@@ -85,7 +110,9 @@ class Panel:
         logic = module.TumorSegRobustLogic(
             work_folder=folder / "work",
             ensemble_factory=lambda *_choice: networks,
-            rooms=Rooms(list_packages=lambda: list(MODELS.values()), find_package=MODELS.__getitem__),
+            rooms=Rooms(
+                list_packages=lambda: list(MODELS.values()), find_package=find_model, forecast=a_forecast
+            ),
         )
         self.widget = host.open_panel(
             module, logic=logic, installer=installer or Installer(find=lambda name: name)
@@ -108,6 +135,19 @@ class Panel:
     def state(self) -> Any:
         return self.workflow.state
 
+    def choose(self, combo: str, data: Any) -> None:
+        """Choose the entry of a list that stands for `data`, and wait until what it began is done."""
+        widget = getattr(self.ui, combo)
+        assert widget.enabled, f"{combo} is disabled"
+        assert widget.findData(data) >= 0, f"{combo} has no entry for {data}"
+        widget.setCurrentIndex(widget.findData(data))
+        widget.activated.emit(widget.currentIndex)
+        self.settle()
+
+    def shows(self, name: str) -> bool:
+        """Whether a widget is not hidden (it may lie in a step that is closed)."""
+        return not getattr(self.ui, name).isHidden()
+
     def press(self, button: str) -> None:
         """Press an enabled button and wait until what it began is done."""
         widget = getattr(self.ui, button)
@@ -116,7 +156,10 @@ class Panel:
         self.settle()
 
     def settle(self, seconds: float = 20.0) -> None:
-        assert self.workflow.wait(seconds, pump=self.breathe), "the work did not end"
+        """Until nothing is under way, and nothing that was put off for a moment either."""
+        for _turn in range(2):
+            assert self.workflow.wait(seconds, pump=self.breathe), "the work did not end"
+            self.widget.mainThread.turn()
 
     def breathe(self) -> None:
         """Let Qt deliver what is waiting."""
@@ -132,10 +175,14 @@ class Panel:
         """What Slicer's place mode does for a click on this voxel: add a point to the active list."""
         selection = self.scene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
         active = self.scene.GetNodeByID(selection.GetActivePlaceNodeID())
-        assert active is self.widget.tool.node(tool)
+        assert active is self.tool.node(tool)
         x, y, z = (float(value) for value in self.workflow.image.geometry.position_of(index))
         active.AddControlPointWorld(-x, -y, z)
         self.settle()
+
+    @property
+    def tool(self) -> Any:
+        return self.widget.steps.correct.tool
 
     def contour(self) -> np.ndarray:
         """The segment in the scene as a mask on the scan's grid."""

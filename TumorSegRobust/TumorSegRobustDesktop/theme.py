@@ -1,0 +1,51 @@
+"""Icons and colours that can be seen in Slicer's light and dark theme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+# Button -> its drawing in Resources/Icons, drawn in the colour of the button's text.
+ICONS = {
+    "includeButton": "include",
+    "excludeButton": "exclude",
+    "undoButton": "undo",
+    "redoButton": "redo",
+    "editorButton": "brush",
+    "moveClickButton": "move",
+    "deleteClickButton": "delete",
+    "nextPlaceButton": "next",
+    "nextErrorButton": "next",
+    "tumourButton": "tumour",
+    "fourUpButton": "four-up",
+    "axialLargeButton": "axial-large",
+}
+_SIZE = 48  # pixels, scaled down to the size of the button's icon: sharp on screens of twice the density
+_RED = {False: "#b3261e", True: "#ff8a80"}
+
+
+def is_dark(widget: Any) -> bool:
+    """Whether text on this widget is lighter than what lies behind it."""
+    palette = widget.palette
+    text, ground = palette.color(widget.foregroundRole()), palette.color(widget.backgroundRole())
+    return bool(text.lightness() > ground.lightness())
+
+
+def dress(ui: Any, folder: Path) -> None:
+    """Draw every icon of `folder` and the error line for the theme of this moment."""
+    import qt
+
+    for name, icon in ICONS.items():
+        button = getattr(ui, name)
+        colour = button.palette.color(button.foregroundRole()).name()
+        drawing = (folder / f"{icon}.svg").read_text(encoding="utf-8")
+        drawing = drawing.replace("currentColor", colour).replace('width="24" height="24"', _in_pixels(), 1)
+        picture = qt.QPixmap()
+        if picture.loadFromData(qt.QByteArray(drawing.encode()), "SVG"):
+            button.setIcon(qt.QIcon(picture))
+    red = _RED[is_dark(ui.errorLabel)]
+    ui.errorLabel.setStyleSheet(f"color: {red}; font-weight: bold;")
+
+
+def _in_pixels() -> str:
+    return f'width="{_SIZE}" height="{_SIZE}"'

@@ -1,0 +1,35 @@
+"""Small helpers of every part of the panel: filling lists quietly, text that wraps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def fill(combo: Any, items: Iterable[tuple[str, Any]], chosen: Any) -> None:
+    """Show these items, quietly: the user has chosen nothing."""
+    blocked = combo.blockSignals(True)
+    combo.clear()
+    for text, data in items:
+        combo.addItem(text, data)
+    if chosen is not None:
+        combo.setCurrentIndex(combo.findData(chosen))
+    combo.blockSignals(blocked)
+
+
+def set_quietly(widget: Any, setter: str, value: Any) -> None:
+    """Show a value without the widget answering as if the user had chosen it."""
+    blocked = widget.blockSignals(True)
+    getattr(widget, setter)(value)
+    widget.blockSignals(blocked)
+
+
+def breakable(text: str) -> str:
+    """Lets a label wrap at backslashes, as it does at slashes: a long path would widen the panel."""
+    return text.replace("\\", "\\\u200b")
+
+
+def sentence(text: str) -> str:
+    """With a capital letter."""
+    text = text.strip()
+    return text[:1].upper() + text[1:]
