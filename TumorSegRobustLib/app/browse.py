@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from TumorSegRobustLib.errors import UnusableInput
 
 _SCANS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _LONGEST = 500  # entries; a longer list is of no use in a dialog
+_FEW = 8  # files or folders: who holds DICOM holds little else, so a few looks are enough
 _DICOM_MARK = b"DICM"  # at byte 128 of every DICOM file (PS3.10, 7.1)
 
 
@@ -25,7 +27,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """A folder: where it is, what is above and in it, and whether it holds DICOM files."""
+    """A folder: where it is, what is above and in it, and whether it or a folder in it holds DICOM."""
 
     folder: str
     parent: str
@@ -61,7 +63,7 @@ def list_folder(path: str | Path, also: tuple[str, ...] = ()) -> Listing:
         str(folder),
         str(folder.parent),
         tuple(entries[:_LONGEST]),
-        _any_dicom(others),
+        _any_dicom(others) or any(_any_dicom(_files_of(child)) for child in folders[:_FEW]),
         len(entries) > _LONGEST,
     )
 
@@ -77,9 +79,16 @@ def _is_scan(path: Path, also: tuple[str, ...] = ()) -> bool:
     return path.name.lower().endswith((*_SCANS, *also))
 
 
+def _files_of(folder: Path) -> Iterator[Path]:
+    try:
+        yield from (child for child in islice(folder.iterdir(), _FEW) if _is(child, "file"))
+    except OSError:
+        return  # one that may not be read
+
+
 def _any_dicom(files: Iterator[Path]) -> bool:
-    """Whether one of the first files is DICOM: series folders hold little else, so a few looks are enough."""
-    for _, path in zip(range(8), files, strict=False):
+    """Whether one of the first files is DICOM."""
+    for path in islice(files, _FEW):
         try:
             with path.open("rb") as stream:
                 stream.seek(128)

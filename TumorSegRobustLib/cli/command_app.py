@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,12 @@ def app(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0: a free one.")
     ] = 0,
+    folder: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--folder", metavar="DIR", help="Hold the page to this folder; may be repeated."
+        ),
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address; open it yourself.")
     ] = False,
@@ -32,10 +39,10 @@ def app(
             raise UnusableInput(
                 f"{image}: no such file or folder. Give a scan, or nothing for an empty panel."
             )
-    open_panel(images or [], port, not no_browser)
+    open_panel(images or [], port, not no_browser, folder or [])
 
 
-def open_panel(images: list[Path], port: int, open_browser: bool) -> None:
+def open_panel(images: list[Path], port: int, open_browser: bool, folders: Sequence[Path] = ()) -> None:
     """Serve until Ctrl-C. Raises `UnusableInput` where the panel's packages are not installed."""
     try:
         from ..app import main
@@ -44,4 +51,4 @@ def open_panel(images: list[Path], port: int, open_browser: bool) -> None:
             f"The panel needs the package {error.name}, which is not installed. "
             "Install it with: pip install 'tumorsegrobust[app]'"
         ) from error
-    main(images, port=port, open_browser=open_browser)
+    main(images, port=port, open_browser=open_browser, folders=folders)

@@ -79,7 +79,7 @@ def series_dialog(actions: Actions, workflow: Workflow) -> None:
         v.VCard(classes="picker", id="series"),
     ):
         with html.Div(classes="picker-head"):
-            html.Div("{{ panel.message }}", classes="picker-folder")
+            html.Div("{{ panel.message }}", classes="grow", id="series-question")
             icon_button("mdi-close", "Close", "series-close", workflow.stop_choosing)
         html.Div("{{ panel.error }}", v_if="panel.error", classes="error-line")
         with (
