@@ -64,4 +64,5 @@ def export(actions: Actions) -> None:
                 why="panel.why.export",
                 icon="mdi-download",
                 variant="outlined",
+                **said(title="Download the RTSTRUCT", aria_label="Download the RTSTRUCT"),
             )
