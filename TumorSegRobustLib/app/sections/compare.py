@@ -45,19 +45,19 @@ def _reference(workflow: Workflow) -> None:
     with html.Div(classes="row"):
         html.Span("{{ panel.compare.reference }}", classes="grow one-line hint", id="compared-with")
         button(
-            "Put away",
-            "stop-comparing",
-            workflow.stop_comparing,
-            can="panel.can.stop_comparing",
-            why="panel.why.stop_comparing",
-            variant="text",
-        )
-        button(
             "Next error",
             "next-error",
             workflow.next_error,
             can="panel.can.next_error",
             why="panel.why.next_error",
+            variant="text",
+        )
+        button(
+            "Put away",
+            "stop-comparing",
+            workflow.stop_comparing,
+            can="panel.can.stop_comparing",
+            why="panel.why.stop_comparing",
             variant="text",
         )
 
