@@ -16,6 +16,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIDTH, LEAST_HEIGHT = 400, 560  # points: what Slicer's module panel has on a screen of 1366x768
 PATIENCE_S = 300.0
+INCLUDED, EXCLUDED = (3.0, 7.0, 21.0), (15.0, 7.0, 21.0)  # LPS mm, as in the pictures of the browser panel
 
 
 class Story:
@@ -38,11 +39,10 @@ class Story:
         self._press("nextPlaceButton")
         self._take("3-uncertainty")
         self._press("overlayCheckBox")
-        heart = self.widget.logic.binding.heart_of_tumour()
         self._press("includeButton")
-        self._place("include", [heart[0] - 42.0, heart[1], heart[2]])
+        self._place("include", INCLUDED)
         self._press("excludeButton")
-        self._place("exclude", [heart[0] - 26.0, heart[1], heart[2]])
+        self._place("exclude", EXCLUDED)
         self._take("4-corrected")
         self._press("excludeButton")
         self.ui.readerEdit.setText("Dr Example")
@@ -68,7 +68,7 @@ class Story:
         widget.click()
         self._settle()
 
-    def _place(self, tool: str, position_lps: list[float]) -> None:
+    def _place(self, tool: str, position_lps: tuple[float, float, float]) -> None:
         x, y, z = position_lps
         self.widget.steps.correct.tool.node(tool).AddControlPointWorld(-x, -y, z)
         self._settle()

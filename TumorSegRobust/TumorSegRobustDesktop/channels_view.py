@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import ChannelState, State
 
 Slot = Callable[..., None]
+_LABEL = 63  # points, about as wide as the first column of the step
 
 
 class ChannelsView:
@@ -63,6 +64,7 @@ class ChannelsView:
 
         number = len(self._selectors)
         label, selector = qt.QLabel(), slicer.qMRMLNodeComboBox()
+        label.setMinimumWidth(_LABEL)
         selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         selector.showChildNodeTypes = False
         selector.noneEnabled = True

@@ -54,6 +54,7 @@ class CompareView:
         )
         for widget in (ui.errorSelector, ui.errorsCheckBox, ui.nextErrorButton, ui.putAwayButton):
             widget.setVisible(comparison is not None)
+        ui.referenceButton.setVisible(comparison is None)
         ui.errorSelector.setEnabled("next_error" in state.can)
         shown = next((n for n in self._structures if state.compared_with.startswith(f"{n} of ")), "")
         items = [(_("Choose a structure"), ""), *((name, name) for name in self._structures)]

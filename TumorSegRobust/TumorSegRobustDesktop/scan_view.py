@@ -101,6 +101,7 @@ class ScanView:
             text = series.describe() if series is not None else _("none (DICOM export needs it)")
         ui.seriesLabel.setText(breakable(text))
         ui.seriesLabel.setToolTip(text or _("The DICOM series that an export refers to."))
+        ui.seriesButton.setVisible(series is None)
         ui.seriesButton.setEnabled(image is not None and series is None and ui.scanSelector.enabled)
         ui.seriesSelector.setVisible(len(self._matching) > 1 and series is None)
 

@@ -20,6 +20,7 @@ ICONS = {
     "fourUpButton": "four-up",
     "axialLargeButton": "axial-large",
 }
+_COLOURED = ("includeButton", "excludeButton")  # when they are chosen: white on green or red
 _SIZE = 48  # pixels, scaled down to the size of the button's icon: sharp on screens of twice the density
 _RED = {False: "#b3261e", True: "#ff8a80"}
 
@@ -37,15 +38,21 @@ def dress(ui: Any, folder: Path) -> None:
 
     for name, icon in ICONS.items():
         button = getattr(ui, name)
-        colour = button.palette.color(button.foregroundRole()).name()
         drawing = (folder / f"{icon}.svg").read_text(encoding="utf-8")
-        drawing = drawing.replace("currentColor", colour).replace('width="24" height="24"', _in_pixels(), 1)
-        picture = qt.QPixmap()
-        if picture.loadFromData(qt.QByteArray(drawing.encode()), "SVG"):
-            button.setIcon(qt.QIcon(picture))
+        drawing = drawing.replace('width="24" height="24"', f'width="{_SIZE}" height="{_SIZE}"', 1)
+        colour = button.palette.color(qt.QPalette.Active, button.foregroundRole()).name()
+        drawn = qt.QIcon(_picture(drawing, colour))
+        if name in _COLOURED:
+            drawn.addPixmap(_picture(drawing, "#ffffff"), qt.QIcon.Normal, qt.QIcon.On)
+        button.setIcon(drawn)
     red = _RED[is_dark(ui.errorLabel)]
     ui.errorLabel.setStyleSheet(f"color: {red}; font-weight: bold;")
 
 
-def _in_pixels() -> str:
-    return f'width="{_SIZE}" height="{_SIZE}"'
+def _picture(drawing: str, colour: str) -> Any:
+    """An empty one where the application cannot read SVG: buttons then show their words only."""
+    import qt
+
+    picture = qt.QPixmap()
+    picture.loadFromData(qt.QByteArray(drawing.replace("currentColor", colour).encode()), "SVG")
+    return picture
