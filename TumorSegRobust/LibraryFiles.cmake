@@ -107,6 +107,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/image/whole_file.py
   TumorSegRobustLib/image/writing.py
   TumorSegRobustLib/inference/__init__.py
+  TumorSegRobustLib/inference/appearance.py
   TumorSegRobustLib/inference/backend.py
   TumorSegRobustLib/inference/boxes.py
   TumorSegRobustLib/inference/channels.py

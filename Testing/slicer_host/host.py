@@ -98,6 +98,7 @@ class Host:
     def __init__(self) -> None:
         self.scene = slicer.vtkMRMLScene()
         self.folder = tempfile.TemporaryDirectory(prefix="slicer_host")
+        self._let_it_read_and_write()
         self.logic = slicer.vtkSlicerApplicationLogic()
         self.logic.SetMRMLScene(self.scene)
         self.logic.GetColorLogic().SetMRMLScene(self.scene)
@@ -117,6 +118,14 @@ class Host:
         sys.modules["slicer.i18n"] = translation
         slicer.ScriptedLoadableModule = scripted_module
         slicer.i18n = translation
+
+    def _let_it_read_and_write(self) -> None:
+        """The application's managers of files, without which a scene reads no MRB."""
+        self._cache, self._files = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+        self._cache.SetRemoteCacheDirectory(str(Path(self.folder.name) / "cache"))
+        self._files.SetCacheManager(self._cache)
+        self.scene.SetCacheManager(self._cache)
+        self.scene.SetDataIOManager(self._files)
 
     def load_module(self, script: Path) -> types.ModuleType:
         """Import the scripted module `script` and publish it as the module factory does.

@@ -1,8 +1,9 @@
 """Takes pictures of the desktop panel in six states, on the sample case with the real networks.
 
-python Testing/slicer_host/take_pictures.py [FOLDER]     without one: Resources/Screenshots/desktop-1-start.png ...
+python Testing/slicer_host/take_pictures.py [FOLDER]
 
-The same states as panel-1 ... panel-6 of the browser panel. Only the panel is in them: the views are Slicer's.
+Without a folder: Resources/Screenshots/desktop-1-start.png to desktop-6-compared.png, the same states as
+panel-1 to panel-6 of the browser panel. Only the panel is in them: the views are Slicer's.
 """
 
 from __future__ import annotations

@@ -36,16 +36,16 @@ def dress(ui: Any, folder: Path) -> None:
     """Draw every icon of `folder` and the error line for the theme of this moment."""
     import qt
 
+    plain = ui.undoButton  # one without a style sheet, which would hide the colours of the theme
+    colour = plain.palette.color(qt.QPalette.Active, plain.foregroundRole()).name()
     for name, icon in ICONS.items():
-        button = getattr(ui, name)
         drawing = (folder / f"{icon}.svg").read_text(encoding="utf-8")
         drawing = drawing.replace('width="24" height="24"', f'width="{_SIZE}" height="{_SIZE}"', 1)
-        colour = button.palette.color(qt.QPalette.Active, button.foregroundRole()).name()
         drawn = qt.QIcon(_picture(drawing, colour))
         if name in _COLOURED:
             drawn.addPixmap(_picture(drawing, "#ffffff"), qt.QIcon.Normal, qt.QIcon.On)
-        button.setIcon(drawn)
-    red = _RED[is_dark(ui.errorLabel)]
+        getattr(ui, name).setIcon(drawn)
+    red = _RED[is_dark(plain)]
     ui.errorLabel.setStyleSheet(f"color: {red}; font-weight: bold;")
 
 

@@ -1,0 +1,196 @@
+"""Every state enables just what it should; every control has a tooltip; keys clash with none of Slicer's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from panel import MISSED, Panel, enabled_buttons
+
+# Buttons that give commands, by the states in which they may be pressed (a scan that is not from DICOM).
+ALWAYS = {"sampleButton"}
+READY = ALWAYS | {"segmentButton", "emptyButton"}
+TOOLS = {"includeButton", "excludeButton", "editorButton"}
+REVIEW = READY | TOOLS | {"acceptButton", "saveButton", "referenceButton"}
+CORRECTED = REVIEW | {"undoButton", "nextPlaceButton"}
+STEPS = ["scanSection", "segmentSection", "trustSection", "correctSection", "exportSection", "compareSection"]
+
+
+def start(panel: Panel) -> None:
+    """Nothing is open."""
+
+
+def opened(panel: Panel) -> None:
+    panel.open_phantom()
+
+
+def segmented(panel: Panel) -> None:
+    opened(panel)
+    panel.press("segmentButton")
+
+
+def from_nothing(panel: Panel) -> None:
+    opened(panel)
+    panel.press("emptyButton")
+
+
+def corrected(panel: Panel) -> None:
+    segmented(panel)
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+
+
+def undone(panel: Panel) -> None:
+    corrected(panel)
+    panel.press("undoButton")
+
+
+def accepted(panel: Panel) -> None:
+    corrected(panel)
+    panel.ui.readerEdit.text = "Dr Example"
+    panel.press("acceptButton")
+
+
+@pytest.mark.parametrize(
+    ("way", "buttons", "open_steps"),
+    [
+        (start, ALWAYS, 1),
+        (opened, READY, 2),
+        (from_nothing, REVIEW, 5),
+        (segmented, REVIEW | {"nextPlaceButton"}, 5),
+        (corrected, CORRECTED, 5),
+        (undone, REVIEW | {"redoButton", "nextPlaceButton"}, 5),
+        (accepted, CORRECTED - {"acceptButton"}, 5),
+    ],
+)
+def test_every_state_enables_just_what_it_should(
+    panel: Panel, way: Callable[[Panel], None], buttons: set[str], open_steps: int
+) -> None:
+    way(panel)
+    assert enabled_buttons(panel) == buttons
+    sections = [getattr(panel.ui, name) for name in STEPS]
+    assert [section.collapsed for section in sections] == [False] * open_steps + [True] * (6 - open_steps)
+    usable = max(open_steps, 6 if open_steps == 5 else 0)
+    assert [section.enabled for section in sections] == [True] * usable + [False] * (6 - usable)
+
+
+def test_while_the_networks_run_nothing_but_cancel_may_be_pressed(panel: Panel) -> None:
+    opened(panel)
+    panel.networks.go_on.clear()
+    panel.ui.segmentButton.click()
+    while panel.state.progress is None or panel.state.progress < 0.2:
+        panel.breathe()
+    assert enabled_buttons(panel) == {"cancelButton"}
+    for name in ("scanSelector", "modelSelector", "seriesButton", "segmentSelector", "segmentEdit"):
+        assert not getattr(panel.ui, name).enabled, name
+    panel.press("cancelButton")
+
+
+def test_what_cannot_be_pressed_says_why(panel: Panel) -> None:
+    from TumorSegRobustDesktop.view import BUTTONS
+
+    opened(panel)
+    for name in BUTTONS:
+        button = getattr(panel.ui, name)
+        if not button.enabled:
+            assert button.toolTip == panel.state.why_not[BUTTONS[name]]
+
+
+def test_a_step_that_the_user_has_closed_stays_closed(panel: Panel) -> None:
+    segmented(panel)
+    panel.ui.trustSection.collapsed = True
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    assert panel.ui.trustSection.collapsed
+
+
+# ------------------------------------------------ tooltips, keys, looks
+
+PRESSED = ("QPushButton", "QToolButton", "QCheckBox", "QComboBox", "QLineEdit", "QListWidget")
+OTHERS = ("qMRMLNodeComboBox", "ctkSliderWidget", "ctkRangeWidget", "QProgressBar")
+
+
+def test_every_control_has_a_tooltip(panel: Panel) -> None:
+    segmented(panel)
+    controls = [
+        widget for widget in vars(panel.ui).values() if widget.className() in (*PRESSED, *OTHERS)
+    ]
+    assert len(controls) > 40
+    assert [widget.name for widget in controls if not widget.toolTip.strip()] == []
+
+
+# Slicer's own keys: https://slicer.readthedocs.io/en/latest/user_guide/user_interface.html (Mouse & Keyboard
+# Shortcuts), generic ones and those of slice and 3D views. Its main window knows Ctrl+Z and Ctrl+Y too, for
+# an undo of the scene that no menu offers. The Segment Editor's keys hold while that module is open, and then
+# this one is not.
+SLICERS = {
+    *"BFVRGT[]{}+-",
+    *(f"Ctrl+{key}" for key in "FOSW012345HBGV`"),
+    *("Left", "Right", "Up", "Down", "Home", "End", "PgDown", "Ins", "Tab"),
+}
+BROWSERS = {
+    "includeButton": "I",
+    "excludeButton": "E",
+    "editorButton": "P",
+    "overlayCheckBox": "U",
+    "nextPlaceButton": "N",
+    "emptyButton": "0",
+    "undoButton": "Ctrl+Z",
+    "redoButton": "Ctrl+Y",
+}
+
+
+def test_keys_are_those_of_the_browser_panel_and_none_of_slicers(panel: Panel) -> None:
+    keys = {name: getattr(panel.ui, name).shortcut.toString() for name in BROWSERS}
+    assert keys == BROWSERS
+    assert SLICERS.isdisjoint(keys.values())
+    further = [shortcut.key.toString() for shortcut in _shortcuts(panel)]
+    assert sorted(further) == ["Ctrl+Shift+Z", "Esc"]
+
+
+def test_escape_is_slicers_while_no_tool_is_in_hand(panel: Panel) -> None:
+    from_nothing(panel)
+    escape = next(one for one in _shortcuts(panel) if one.key.toString() == "Esc")
+    assert not escape.enabled
+    panel.press("includeButton")
+    assert escape.enabled
+    escape.activated.emit()
+    assert panel.state.tool == "none"
+    assert not escape.enabled
+
+
+def _shortcuts(panel: Panel) -> list:
+    from PySide6 import QtCore, QtGui
+
+    found = QtCore.QObject.findChildren(panel.widget.parent, QtGui.QShortcut)
+    return [_Plain(shortcut) for shortcut in found if not shortcut.parent().inherits("QAbstractButton")]
+
+
+class _Plain:
+    """A shortcut whose properties are attributes, as under PythonQt."""
+
+    def __init__(self, shortcut: object) -> None:
+        self._shortcut = shortcut
+
+    def __getattr__(self, name: str) -> object:
+        value = getattr(self._shortcut, {"enabled": "isEnabled"}.get(name, name))
+        return value() if name in ("key", "enabled") else value
+
+
+@pytest.mark.parametrize(("text", "ground"), [("#101010", "#f0f0f0"), ("#f0f0f0", "#303030")])
+def test_icons_are_drawn_in_the_colour_of_the_text(panel: Panel, text: str, ground: str) -> None:
+    from PySide6 import QtGui
+    from TumorSegRobustDesktop.theme import ICONS
+
+    palette, role = QtGui.QPalette(), QtGui.QPalette.ColorRole
+    for one in (role.ButtonText, role.WindowText, role.Text):
+        palette.setColor(one, QtGui.QColor(text))
+    for one in (role.Button, role.Window, role.Base):
+        palette.setColor(one, QtGui.QColor(ground))
+    panel.widget.parent.setPalette(palette)
+    panel.widget.enter()
+    for name in ICONS:
+        image = getattr(panel.ui, name).icon.pixmap(48, 48).toImage()
+        pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+        assert {pixel.name() for pixel in pixels if pixel.alpha() == 255} == {text}, name
+    assert ("#ff8a80" in panel.ui.errorLabel.styleSheet) == (text > ground)
