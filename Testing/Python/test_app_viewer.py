@@ -210,6 +210,14 @@ def test_a_click_beside_the_scan_is_refused_in_one_line(reviewed: Viewer, workfl
     assert workflow.state.clicks == ()
 
 
+def test_dragging_changes_the_grey_values_of_the_scan_under_the_uncertainty(reviewed: Viewer) -> None:
+    reviewed.binding.show_overlay(True)
+    before, over = window_of(reviewed.binding.volume), window_of(reviewed.binding.overlay)
+    press(view_of(reviewed, "Axial"), (150, 150), (250, 180))
+    assert window_of(reviewed.binding.volume) != before
+    assert window_of(reviewed.binding.overlay) == over
+
+
 def test_dragging_changes_grey_values_only_without_a_tool(reviewed: Viewer, workflow: Workflow) -> None:
     def window_after_drag() -> tuple[float, float]:
         press(view_of(reviewed, "Axial"), (150, 150), (250, 180))

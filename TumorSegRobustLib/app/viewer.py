@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from slicer import vtkMRMLAbstractViewNode, vtkMRMLCrosshairNode, vtkMRMLInteractionNode
+from slicer import (
+    vtkMRMLAbstractViewNode,
+    vtkMRMLCrosshairNode,
+    vtkMRMLInteractionNode,
+    vtkMRMLScalarBarDisplayableManager,
+)
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
@@ -72,6 +77,7 @@ class Viewer:
             if view.get_singleton_tag() not in self._tools:
                 tool = ClickTool(view, self._on_click, self.look_at, self._workflow.stroke)
                 self._tools[view.get_singleton_tag()] = tool
+                _drag_the_scan(view)
         node = vtkMRMLAbstractViewNode
         marker, size = node.OrientationMarkerTypeAxes, node.OrientationMarkerSizeMedium
         for solid in self.app.view_manager.get_threed_views():
@@ -197,3 +203,10 @@ class Viewer:
         for view in self.app.view_manager.get_threed_views():
             if isinstance(view, ThreeDView):
                 view.fit_view_to_content()
+
+
+def _drag_the_scan(view: SliceView) -> None:
+    """A drag changes the grey values of the scan, not those of the uncertainty that lies over it."""
+    manager = view.get_displayable_manager_by_class(vtkMRMLScalarBarDisplayableManager)
+    if manager is not None:
+        manager.SetAdjustForegroundWindowLevelEnabled(False)

@@ -1,0 +1,406 @@
+"""Every control of the page: what it changes and when; tabs, touch, keys and views; what is refused."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import fixtures_app as head
+import pytest
+from fixtures_browser import (
+    AXIAL,
+    Running,
+    a_browser,
+    a_page,
+    a_panel,
+    bright_pixels,
+    other_slices,
+    status_becomes,
+    until,
+)
+from playwright.sync_api import Browser, Page
+
+from TumorSegRobustLib.image import write_image
+
+# Buttons of the page, and the command that each gives: it may be pressed when the command may.
+COMMAND_OF = {
+    "segment": "segment", "start-empty": "start_empty", "include": "click", "exclude": "click",
+    "paint": "click", "erase": "click", "undo": "undo", "redo": "redo", "next-place": "next_place",
+    "begin-compare": "compare", "segment-add": "paint", "download": "export", "change-scan": "open",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scans")
+    head.write_dicom(head.a_head(), folder / "series")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory, scans: Path) -> Iterator[Running]:
+    with a_panel(tmp_path_factory.mktemp("home"), str(scans / "series")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with a_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(panel: Running, browser: Browser) -> Iterator[Page]:
+    opened = opened_on(panel, browser)
+    yield opened
+    opened.context.close()
+
+
+def opened_on(panel: Running, browser: Browser, **options: bool) -> Page:
+    page = a_page(browser, **options)
+    page.goto(panel.address)
+    page.wait_for_selector("#welcome-sample, #scan-name")
+    return page
+
+
+def state_of(page: Page) -> dict:
+    return page.evaluate("window.trame.state.state.panel")
+
+
+def state_becomes(page: Page, expression: str) -> None:
+    """Until what the server says of itself, `panel`, makes this true."""
+    page.wait_for_function(f"() => {{ const panel = window.trame.state.state.panel; return {expression}; }}")
+
+
+def buttons_follow(page: Page) -> list[str]:
+    """Every button there is may be pressed exactly when its command may; the names of those there are."""
+    page.wait_for_timeout(300)  # the page draws what it was told
+    may = state_of(page)["can"]
+    there = [name for name in COMMAND_OF if page.locator(f"#{name}").count()]
+    pressable = {name: page.locator(f"#{name}").is_enabled() for name in there}
+    assert pressable == {name: may[COMMAND_OF[name]] for name in there}
+    return there
+
+
+def emptied(page: Page) -> None:
+    """A contour of nothing, no tool in hand."""
+    page.click("#start-empty:not([disabled])")
+    state_becomes(page, "panel.has_contour && !panel.clicks.length && panel.segments.length === 1")
+    page.keyboard.press("Escape")
+
+
+# ------------------------------------------------ every state, every control
+
+
+def test_every_state_enables_just_what_it_should(panel: Running, browser: Browser, tmp_path: Path) -> None:
+    page = a_page(browser)
+    with a_panel(tmp_path) as empty:
+        page.goto(empty.address)
+        page.wait_for_selector("#welcome-sample")
+        assert "segment" not in buttons_follow(page), "there is nothing to segment yet"
+        assert page.locator("#open").is_disabled()
+        page.fill("#path", "x")
+        page.wait_for_selector("#open:not([disabled])")
+
+        page.click("#welcome-sample")
+        page.wait_for_selector("#scan-name")
+        assert {"segment", "start-empty", "change-scan"} <= set(buttons_follow(page))
+        assert page.locator("#include").count() == 0
+
+        page.click("#segment")
+        state_becomes(page, "panel.phase === 'review'")
+        assert set(buttons_follow(page)) == set(COMMAND_OF)
+        assert page.locator("#accept").is_disabled()
+        page.fill("#reviewer", "A. Clinician")
+        page.click("#accept:not([disabled])")
+        state_becomes(page, "panel.phase === 'accepted'")
+        buttons_follow(page)
+        assert page.locator("#accept").count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "tool"), [("i", "include"), ("e", "exclude"), ("p", "paint"), ("r", "erase")]
+)
+def test_a_tool_is_taken_by_its_button_and_its_key_and_put_away(page: Page, key: str, tool: str) -> None:
+    emptied(page)
+    page.click(f"#{tool}")
+    state_becomes(page, f"panel.tool === '{tool}'")
+    page.click(f"#{tool}")
+    state_becomes(page, "panel.tool === 'none'")
+    page.keyboard.press(key)
+    state_becomes(page, f"panel.tool === '{tool}'")
+    page.keyboard.press("Escape")
+    state_becomes(page, "panel.tool === 'none'")
+
+
+def test_what_is_typed_into_a_field_is_no_command(page: Page) -> None:
+    emptied(page)
+    page.click("#reviewer")
+    page.keyboard.type("Pine 0")
+    assert page.input_value("#reviewer") == "Pine 0"
+    assert state_of(page)["tool"] == "none"
+
+
+def test_a_click_undo_and_redo_by_mouse_and_keys(page: Page) -> None:
+    emptied(page)
+    page.keyboard.press("i")
+    state_becomes(page, "panel.tool === 'include'")
+    page.mouse.click(*middle(page))
+    state_becomes(page, "panel.clicks.length === 1")
+    for back, forth in (("Control+z", "Control+y"), ("#undo", "#redo")):
+        press(page, back)
+        state_becomes(page, "panel.clicks.length === 0 && panel.can.redo")
+        press(page, forth)
+        state_becomes(page, "panel.clicks.length === 1 && !panel.can.redo")
+    page.keyboard.press("Escape")
+
+
+def test_segments_are_added_renamed_locked_chosen_and_removed(page: Page) -> None:
+    emptied(page)
+    page.click("#segment-add")
+    page.fill("#segment-name", "GTVn")
+    page.press("#segment-name", "Enter")
+    state_becomes(page, "panel.segments.length === 2 && panel.segments[1].active")
+    page.click("#segment-rename")
+    page.fill("#segment-name", "GTVn_1")
+    page.press("#segment-name", "Enter")
+    state_becomes(page, "panel.segments[1].name === 'GTVn_1'")
+    page.click("#segment-lock-2")
+    state_becomes(page, "!panel.segments[1].locked")
+    page.locator(".segment-choose >> nth=0").click()
+    state_becomes(page, "panel.segments[0].active")
+    page.click("#segment-remove-2")
+    state_becomes(page, "panel.segments.length === 1")
+
+
+def test_the_overlay_switch_its_key_and_the_layout_buttons(page: Page) -> None:
+    emptied(page)
+    page.click("#overlay")
+    page.wait_for_selector(".legend-bar")
+    page.keyboard.press("u")
+    page.wait_for_selector(".legend-bar", state="detached")
+    page.click("[title='Axial large']")
+    until(page, lambda: width(page) > 600)
+    page.click("[title='Four-up']")
+    until(page, lambda: width(page) < 600)
+
+
+@pytest.mark.parametrize("overlay", [False, True])
+def test_grey_values_are_dragged_and_come_back(page: Page, overlay: bool) -> None:
+    emptied(page)
+    until(page, lambda: bright_pixels(page) > 200)
+    if overlay:
+        page.keyboard.press("u")
+        page.wait_for_selector(".legend-bar")
+    page.click("#usual-window")
+    usual = page.evaluate("window.trame.state.state.window")
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 30, steps=6)
+    page.mouse.up()
+    page.wait_for_function(
+        "usual => window.trame.state.state.window.some((v, n) => Math.abs(v - usual[n]) > 1)", arg=usual
+    )
+    page.click("#usual-window")
+    page.wait_for_function(
+        "usual => window.trame.state.state.window.every((v, n) => Math.abs(v - usual[n]) < 1)", arg=usual
+    )
+    page.evaluate("window.trame.state.set('overlay_shown', false)")
+
+
+# ------------------------------------------------ views
+
+
+@pytest.mark.parametrize("name", ["Axial", "Coronal", "Sagittal", "3D"])
+def test_one_view_alone_and_all_again(page: Page, name: str) -> None:
+    page.click(f"#alone-{name}")
+    until(page, lambda: page.locator(".view-name").all_inner_texts() == [name])
+    assert width(page) > 900
+    page.click(f"#alone-{name}")
+    until(page, lambda: len(page.locator(".view-name").all_inner_texts()) == 4)
+
+
+def test_keys_leaf_through_the_slices_and_show_one_view(page: Page) -> None:
+    until(page, lambda: len(other_slices(page)) == 3)
+    before = other_slices(page)
+    page.keyboard.press("PageUp")
+    until(page, lambda: other_slices(page)[0] != before[0])
+    assert other_slices(page)[1:] == before[1:], "the axial view alone has moved"
+    page.keyboard.press("PageDown")
+    until(page, lambda: other_slices(page) == before)
+    page.keyboard.press("m")
+    until(page, lambda: page.locator(".view-name").all_inner_texts() == ["Axial"])
+    page.keyboard.press("m")
+    until(page, lambda: len(page.locator(".view-name").all_inner_texts()) == 4)
+
+
+def test_the_wheel_leafs_and_a_click_moves_the_other_views_there(page: Page) -> None:
+    until(page, lambda: len(other_slices(page)) == 3)
+    before = other_slices(page)
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.wheel(0, -240)
+    until(page, lambda: other_slices(page)[0] != before[0])
+    page.mouse.click(x + 40, y + 30)
+    until(page, lambda: not set(other_slices(page)[1:]) & set(before[1:]))
+
+
+def test_a_tap_is_a_click(panel: Running, browser: Browser) -> None:
+    page = opened_on(panel, browser, has_touch=True)
+    emptied(page)
+    page.tap("#include")
+    state_becomes(page, "panel.tool === 'include'")
+    x, y = middle(page)
+    page.touchscreen.tap(x, y)
+    state_becomes(page, "panel.clicks.length === 1 && panel.clicks[0].include")
+    page.tap("#include")
+    before = other_slices(page)
+    page.touchscreen.tap(x + 50, y + 40)
+    until(page, lambda: other_slices(page)[1:] != before[1:])
+    page.context.close()
+
+
+# ------------------------------------------------ one tab
+
+
+def test_one_tab_is_in_use_and_the_other_says_so(panel: Running, browser: Browser) -> None:
+    first, second = opened_on(panel, browser), opened_on(panel, browser)
+    first.wait_for_selector(".elsewhere >> text=In use in another tab")
+    assert second.locator(".elsewhere").count() == 0
+    first.keyboard.press("i")
+    first.wait_for_timeout(500)
+    assert state_of(second)["tool"] == "none", "the keys of the other tab do nothing"
+    first.click("#use-here")
+    second.wait_for_selector(".elsewhere")
+    first.wait_for_selector(".elsewhere", state="detached")
+    for page in (first, second):
+        page.context.close()
+
+
+# ------------------------------------------------ what is refused
+
+
+def ask(panel: Running, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
+    """A raw request, whose path no client tidies up; with the token's cookie unless another is given."""
+    port = urlsplit(panel.address).port
+    token = panel.address.rsplit("token=", 1)[1]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.putrequest(method, path, skip_host=True)
+    usual = {"Host": f"127.0.0.1:{port}", "Cookie": f"tumorsegrobust_{port}={token}"}
+    for name, value in (usual | headers).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+TRAVERSALS = [
+    "/../../../../../../etc/passwd",
+    "/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd",
+    "/..%5c..%5c..%5cetc/passwd",
+    "/index.html/../../../../../etc/passwd",
+    "/{assets}/../../../../../../etc/passwd",
+    "/{assets}/..%2f..%2f..%2f..%2f..%2fpyproject.toml",
+    "/{assets}//etc/passwd",
+    "//etc/passwd",
+    "/file:///etc/passwd",
+    "/upload/../../etc/passwd",
+]
+
+
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_no_path_leads_out_of_the_pages_own_files(panel: Running, path: str) -> None:
+    from TumorSegRobustLib.version import __version__
+
+    assets = f"tumorsegrobust_{__version__}"
+    status, body = ask(panel, path.replace("{assets}", assets))
+    assert status in (400, 403, 404, 405)
+    assert b"root:" not in body
+    assert b"[project]" not in body
+    assert ask(panel, f"/{assets}/panel.js")[0] == 200, "the page's own files are there"
+
+
+@pytest.mark.parametrize("path", ["/upload/x/0", "/upload/x/-1", "/upload/../0", "/upload/x/0/../../../y"])
+def test_an_upload_that_was_not_announced_is_refused(panel: Running, path: str) -> None:
+    assert ask(panel, path, "PUT", **{"Content-Length": "0"})[0] in (404, 405, 410)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": "tumorsegrobust=x"},
+        {"Host": "rebound.example"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/index.html"), ("PUT", "/upload/x/0"), ("GET", "/ws")])
+def test_strangers_get_neither_page_nor_upload(
+    panel: Running, method: str, path: str, headers: dict[str, str]
+) -> None:
+    assert ask(panel, path, method, **headers)[0] == 403
+
+
+def test_the_page_is_held_to_its_folders(browser: Browser, scans: Path, tmp_path: Path) -> None:
+    allowed, outside = tmp_path / "allowed", tmp_path / "outside"
+    allowed.mkdir()
+    outside.mkdir()
+    write_image(head.a_head(), outside / "secret.nii.gz")
+    write_image(head.a_head(), allowed / "head.nii.gz")
+    (allowed / "link.nii.gz").symlink_to(outside / "secret.nii.gz")
+    page = a_page(browser)
+    with a_panel(tmp_path, "--folder", str(allowed)) as running:
+        page.goto(running.address)
+        page.wait_for_selector("#welcome-sample")
+        secret = outside / "secret.nii.gz"
+        for path in (secret, allowed / ".." / "outside" / "secret.nii.gz", allowed / "link.nii.gz"):
+            page.fill("#path", str(path))
+            page.press("#path", "Enter")
+            status_becomes(page, "lies outside .*allowed, which is all that this panel was started for")
+            page.fill("#path", str(allowed / "nothing.nii"))
+            page.press("#path", "Enter")
+            status_becomes(page, r"nothing\.nii does not exist")
+        page.fill("#path", "")
+        page.click("#browse")
+        page.wait_for_selector(".picker-entry >> text=head.nii.gz")
+        assert page.locator("#picker-up").is_disabled()
+        page.click(".picker-entry >> text=head.nii.gz")
+        page.wait_for_selector("#scan-name")
+        page.click("#start-empty")
+        page.wait_for_selector("#volume")
+        page.fill("#folder", str(outside))
+        page.click("#save:not([disabled])")
+        status_becomes(page, "lies outside")
+        page.fill("#folder", str(allowed / "saved"))
+        page.click("#save:not([disabled])")
+        status_becomes(page, "Written: .*saved")
+        assert [path.name for path in outside.iterdir()] == ["secret.nii.gz"]
+    page.context.close()
+
+
+# ------------------------------------------------ looking
+
+
+def middle(page: Page) -> tuple[float, float]:
+    """Of the axial view."""
+    box = page.locator(AXIAL).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def width(page: Page) -> float:
+    box = page.locator(AXIAL).bounding_box()
+    return box["width"] if box else 0.0
+
+
+def press(page: Page, what: str) -> None:
+    if what.startswith("#"):
+        page.click(f"{what}:not([disabled])")
+    else:
+        page.keyboard.press(what)
