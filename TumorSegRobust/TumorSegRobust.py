@@ -115,6 +115,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.surfaceTimer.setInterval(400)
         self.surfaceTimer.timeout.connect(self.view.guarded(self.onPause))
         self.solids = SolidViews(self.onClickIn3d)
+        self.steps.correct.on_hand = self.solids.activate
         scene = slicer.mrmlScene
         panel.setMRMLScene(scene)
         self._connect()
@@ -149,7 +150,6 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         unfinished = self.logic.workflow.resumable()
         self.view.draw(state, str(unfinished[0]) if unfinished else "")
         self.steps.draw(state)
-        self.solids.activate(self.steps.correct.tool.in_hand)
         self.memory.note(state)
 
     def onImage(self, *_args: Any) -> None:

@@ -78,7 +78,10 @@ class ChannelsView:
         selector.currentNodeChanged.connect(self._guarded(lambda *_args: self._choose(number)))
 
     def _choose(self, number: int) -> None:
-        logic, node, name = self._logic(), self._selectors[number].currentNode(), self._names[number]
+        logic, node = self._logic(), self._selectors[number].currentNode()
+        if logic.workflow is None or number >= len(self._names):
+            return  # the scene is being closed
+        name = self._names[number]
         if node is not None:
             self._chosen[node.GetName()] = node.GetID()
             logic.binding.open_channel(node, name)

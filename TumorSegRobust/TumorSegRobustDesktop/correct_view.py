@@ -30,7 +30,8 @@ def hint_of(tool: str) -> str:
 class CorrectView:
     """Draws the step from the state; its widgets give the workflow's commands.
 
-    `tool` is the `PlaceTool` of the scene, None while there is none.
+    `tool` is the `PlaceTool` of the scene, None while there is none; `on_hand(whether a tool is in hand)` is
+    called when that may have changed.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class CorrectView:
         self._logic = logic
         self._numbers: list[int] = []
         self.tool: Any = None
+        self.on_hand: Callable[[bool], None] = lambda _in_hand: None
         for widget, signal, act in (
             (ui.includeButton, "toggled", lambda chosen: self._take("include", chosen)),
             (ui.excludeButton, "toggled", lambda chosen: self._take("exclude", chosen)),
@@ -75,7 +77,9 @@ class CorrectView:
         moving = self.tool is not None and self.tool.moving is not None
         self._ui.toolLabel.setText(hint_of("move" if moving else state.tool))
         set_quietly(self._ui.moveClickButton, "setChecked", moving)
-        self._escape.setEnabled(self.tool is not None and self.tool.in_hand)
+        in_hand = self.tool is not None and self.tool.in_hand
+        self._escape.setEnabled(in_hand)
+        self.on_hand(in_hand)
 
     def put_away(self) -> None:
         """No tool in hand, and nothing begun."""

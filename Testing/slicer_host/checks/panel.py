@@ -71,6 +71,11 @@ class BallFinder:
         self.go_on = threading.Event()
         self.go_on.set()
 
+    def of(self, package: str | None) -> BallFinder:
+        """The same finder as the networks of this package."""
+        self.package = find_model(package)
+        return self
+
     def warm_up(self) -> None:
         """Nothing to load."""
 
@@ -109,7 +114,7 @@ class Panel:
 
         logic = module.TumorSegRobustLogic(
             work_folder=folder / "work",
-            ensemble_factory=lambda *_choice: networks,
+            ensemble_factory=lambda package, _device: networks.of(package),
             rooms=Rooms(
                 list_packages=lambda: list(MODELS.values()), find_package=find_model, forecast=a_forecast
             ),
