@@ -297,6 +297,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/overlay.py
   TumorSegRobustLib/workflow/pointing.py
   TumorSegRobustLib/workflow/proposal.py
+  TumorSegRobustLib/workflow/recent.py
   TumorSegRobustLib/workflow/reference.py
   TumorSegRobustLib/workflow/results.py
   TumorSegRobustLib/workflow/reviewing.py

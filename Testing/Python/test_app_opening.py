@@ -275,8 +275,9 @@ def test_after_a_crash_the_review_is_offered_again(browser: Browser, study: Path
         volume = millilitres(page)
         crashing.process.kill()
         crashing.process.wait()
-    with a_panel(tmp_path, str(study / "1")) as again:
+    with a_panel(tmp_path) as again:
         page.goto(again.address)
+        page.click("#recent >> text=/FLAIR axial.*, unfinished review/")
         scan_becomes(page, "FLAIR axial")
         page.click("#resume >> text=1 correction")
         page.wait_for_selector("text=1 click")

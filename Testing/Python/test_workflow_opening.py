@@ -342,3 +342,46 @@ def test_a_new_scan_or_device_is_forecast_anew(tmp_path: Path) -> None:
     flow.open_image(head.a_head())
     assert asked == [("auto", GEOMETRY.shape), ("cpu", GEOMETRY.shape), ("cpu", head.GEOMETRY.shape)]
     assert flow.wait(PATIENCE_S)
+
+
+# ------------------------------------------------ scans before
+
+
+def test_a_scan_that_was_opened_is_offered_at_the_next_start(tmp_path: Path, study: Path) -> None:
+    flow = a_workflow(tmp_path / "work", told_by())
+    flow.open(study / "1")
+    flow.open(study / "2")
+    flow.segment()
+    flow.click(head.SATELLITE_MM, True)
+    flow.close()
+    again = a_workflow(tmp_path / "work", told_by())
+    t1c, flair = again.state.recent
+    assert (t1c.name, flair.name) == (T1C_AXIAL, FLAIR_AXIAL)
+    assert t1c.unfinished.endswith("1 correction")
+    assert flair.unfinished == ""
+    again.open(t1c.path, series=t1c.series)
+    assert len(again.resumable()) == 1
+    again.close()
+
+
+def test_the_chosen_series_of_a_folder_is_remembered(tmp_path: Path, study: Path) -> None:
+    flow = a_workflow(tmp_path / "work", told_by())
+    with pytest.raises(SeveralSeries) as told:
+        flow.open(study)
+    assert flow.state.recent == ()
+    uid = told.value.choices[1].uid
+    flow.open(study, series=uid)
+    (known,) = flow.state.recent
+    assert (known.path, known.series) == (str(study), uid)
+    flow.open(study, channel="t1c", series=told.value.choices[0].uid)
+    assert flow.state.recent == (known,), "a further channel is no scan of its own"
+
+
+def test_a_scan_that_is_gone_and_a_damaged_list_are_passed_over(tmp_path: Path, study: Path) -> None:
+    flow = a_workflow(tmp_path / "work", told_by())
+    flow.open(study / "1")
+    (study / "1").rename(study / "moved")
+    assert a_workflow(tmp_path / "work", told_by()).state.recent == ()
+    for content in ("{", "{}", '["x"]', "[{}]"):
+        (tmp_path / "work" / "recent.json").write_text(content)
+        assert a_workflow(tmp_path / "work", told_by()).state.recent == ()

@@ -46,6 +46,13 @@ class ScanActions:
         if 0 <= int(number) < len(self._given):
             self._workflow.open(self._given[int(number)])
 
+    def open_recent(self, number: int) -> None:
+        """One of the scans that were open before."""
+        recent = self._workflow.state.recent
+        if 0 <= int(number) < len(recent):
+            scan = recent[int(number)]
+            self._open(scan.path, SCAN, scan.series)
+
     def open_path(self, typed: str) -> None:
         path = unquoted(typed)
         if not path:
@@ -61,12 +68,12 @@ class ScanActions:
             self._server.state.path = path
         self._open(path, purpose)
 
-    def take(self, path: Path, purpose: str) -> None:
+    def take(self, path: Path, purpose: str, series: str = "") -> None:
         """Open what the page has been given itself (it need not lie in the folders that may be reached)."""
         if purpose == REFERENCE:
             self._compare(str(path))
         else:
-            self._workflow.open(path, None if purpose == SCAN else purpose)
+            self._workflow.open(path, None if purpose == SCAN else purpose, series or None)
 
     # The picker
 
@@ -137,9 +144,9 @@ class ScanActions:
         if journal in [str(review.path) for review in self._workflow.resumable()]:
             self._workflow.resume(journal)
 
-    def _open(self, path: str, purpose: str) -> None:
+    def _open(self, path: str, purpose: str, series: str = "") -> None:
         try:
-            self.take(self._reach.check(path), purpose)
+            self.take(self._reach.check(path), purpose, series)
         except UnusableInput as error:
             self._complain(str(error))
 

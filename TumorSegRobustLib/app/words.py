@@ -47,6 +47,10 @@ def describe(workflow: Workflow) -> dict[str, Any]:
             {"uid": one.uid, "line": one.line, "usable": not one.fault, "fault": one.fault}
             for one in state.choices
         ],
+        "recent": [
+            {"number": n, "name": one.name, "tip": one.path, "unfinished": one.unfinished}
+            for n, one in enumerate(state.recent)
+        ],
         "targets": [{"value": one, "text": _sentence(one)} for one in state.targets],
         "target": state.target,
         "will_happen": state.will_happen,

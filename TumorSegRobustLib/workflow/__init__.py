@@ -6,6 +6,7 @@ from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
 from .journals import Unfinished, default_work_folder
 from .looking import line_of
 from .proposal import Proposal
+from .recent import RecentScan
 from .rooms import EnsembleFactory, EnsembleLike, Rooms
 from .signal import Signal
 from .state import COMMANDS, TOOLS, Phase, SegmentState, State, Tool
@@ -22,6 +23,7 @@ __all__ = [
     "EnsembleLike",
     "Phase",
     "Proposal",
+    "RecentScan",
     "Rooms",
     "SegmentState",
     "SeriesChoice",

@@ -13,6 +13,7 @@ from .case import Case
 from .channels import first_name, label_of, spelled
 from .desk import Desk
 from .doing import Doing
+from .recent import RecentScan, recent_scans, remember
 from .rooms import Rooms
 from .running import Runner
 
@@ -32,9 +33,11 @@ class Pending:
 class Opening:
     """Knows which folder waits for a choice; the rest lies on the desk."""
 
-    def __init__(self, desk: Desk, runner: Runner, do: Doing, rooms: Rooms) -> None:
+    def __init__(self, desk: Desk, runner: Runner, do: Doing, rooms: Rooms, work_folder: Path) -> None:
         self._desk, self._runner, self._do, self._rooms = desk, runner, do, rooms
+        self._work_folder = work_folder
         self._pending: Pending | None = None
+        desk.update(recent=recent_scans(work_folder))
 
     def open(self, path: str | Path, channel: str | None, series: str | None) -> None:
         """A new scan; with `channel` one more of it, or a new one as the channel that the scan itself is."""
@@ -91,7 +94,11 @@ class Opening:
         def read(case: Case | None, progress: Progress) -> Case | Pending:
             beside = self._beside(case, channel)
             try:
-                return steps.open_scan(self._rooms, path, series, channel, beside, progress)
+                opened = steps.open_scan(self._rooms, path, series, channel, beside, progress)
+                if beside is None:
+                    name = opened.image.name or path.name
+                    remember(self._work_folder, RecentScan(str(path.absolute()), series, name, opened.digest))
+                return opened
             except SeveralSeries as several:
                 if not self._runner.background:
                     raise
@@ -108,8 +115,9 @@ class Opening:
     def _shown(self, opened: Case | Pending) -> bool:
         """Whether it can be shown; a folder with several series asks instead."""
         if isinstance(opened, Case):
-            self._pending = None
-            self._desk.choices = ()
+            self._put_choice_aside()
+            folder, desk = self._work_folder, self._desk
+            self._runner.quietly(lambda: recent_scans(folder), lambda scans: desk.update(recent=scans))
             return True
         self._pending = opened
         self._desk.choices = opened.choices

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..inference.forecast import Forecast
     from ..review import Click
     from ..trust import Place
+    from .recent import RecentScan
 
 Phase = Literal["empty", "ready", "running", "review", "accepted"]
 Tool = Literal["none", "include", "exclude", "paint", "erase"]
@@ -72,6 +73,7 @@ class State:
     live_dice, live_interval: the same of the contour as it is now (`trust.LiveQuality`), None where unknown.
     inputs: what the chosen package takes, and which volume stands for each.
     choices: the series of a folder that waits for `Workflow.choose_series`, empty where none does.
+    recent: scans that were opened from files before and are still there, the newest first.
     targets: what the package can contour, empty where there is no choice; target: what the next `segment`
     contours. adapt: whether it tries to adapt the networks.
     forecast: what the next `segment` takes, None where it is not known; will_happen: the same in one line.
@@ -96,6 +98,7 @@ class State:
     channels: tuple[str, ...] = ()
     inputs: tuple[ChannelState, ...] = ()
     choices: tuple[SeriesChoice, ...] = ()
+    recent: tuple[RecentScan, ...] = ()
     targets: tuple[str, ...] = ()
     target: str = WHOLE
     adapt: bool = False

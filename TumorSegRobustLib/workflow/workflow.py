@@ -83,7 +83,7 @@ class Workflow:
         self.comparison_changed = self._compare.comparison_changed
         self._correct = Correcting(self._desk, self._runner, self._do)
         self._finish = Finishing(self._do, self._rooms, known_as)
-        self._opening = Opening(self._desk, self._runner, self._do, self._rooms)
+        self._opening = Opening(self._desk, self._runner, self._do, self._rooms, self.work_folder)
         self._forecasting = Forecasting(self._desk, self._runner, self._rooms, self.work_folder)
         self._choose = Choosing(self._desk, self._runner, self._networks, self._rooms, self._warm_up)
         self._desk.update()

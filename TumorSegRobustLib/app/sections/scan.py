@@ -62,6 +62,17 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                 )
                 button("Back", "keep-scan", "changing = false", v_if="panel.scan.name", variant="text")
             html.Div("Or drop files or a folder anywhere on this page.", classes="hint")
+            with html.Div(v_if="panel.recent.length", classes="given", id="recent"):
+                html.Div("Opened before", classes="hint")
+                with html.A(
+                    v_for="scan in panel.recent.slice(0, 4)",
+                    key="scan.number",
+                    classes="given-scan one-line",
+                    click=(actions.scan.open_recent, "[scan.number]"),
+                    title=("scan.tip",),
+                ):
+                    html.Span("{{ scan.name }}")
+                    html.Span(", unfinished review", v_if="scan.unfinished", title=("scan.unfinished",))
             with html.Div(v_if="given.length > 1", classes="given", id="given"):
                 html.Div("Also at hand", classes="hint")
                 html.A(
