@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 
 from TumorSegRobustDesktop.offline_bundle import FILTER, wheels_of
 
+_LOG = logging.getLogger(__name__)
 # Import name -> what pip is asked for; as in Resources/requirements.txt.
 FROM_PIP = {
     "cc3d": "connected-components-3d>=3.18",
@@ -113,7 +115,10 @@ class Installer:
         with tempfile.TemporaryDirectory() as folder:
             constraints = Path(folder) / "constraints.txt"
             constraints.write_text(pinned(), encoding="utf-8")
-            self._pip(packages, constraints, wheels)
+            try:
+                self._pip(packages, constraints, wheels)
+            except Exception as error:
+                raise _failed(error, wheels) from error
         importlib.invalidate_caches()
 
 
@@ -127,6 +132,15 @@ def pinned() -> str:
             continue  # built into Slicer without metadata (VTK): pip neither sees nor replaces it
         lines.append(f"{name}=={version}")
     return "\n".join([*lines, ""])
+
+
+def _failed(error: Exception, wheels: Path | None) -> Exception:
+    """What went wrong in one line, and the way out; what pip said stands in the log."""
+    from TumorSegRobustLib.errors import UnusableInput
+
+    _LOG.error("pip failed", exc_info=error)
+    way_out = "check the network, or use Install from file" if wheels is None else "choose another bundle"
+    return UnusableInput(f"The packages were not installed: {way_out}. What pip said stands in the log.")
 
 
 def _ask(question: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from .widget_words import breakable, fill, set_quietly
+from .widget_words import breakable, fill, sentence, set_quietly
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.image import DicomSeries
@@ -56,7 +56,7 @@ class ScanView:
         for widget in (ui.targetLabel, ui.targetSelector):
             widget.setVisible(bool(state.targets))
         ui.targetSelector.setEnabled(idle)
-        fill(ui.targetSelector, [(target, target) for target in state.targets], state.target)
+        fill(ui.targetSelector, [(sentence(target), target) for target in state.targets], state.target)
         ui.willHappenLabel.setText(state.will_happen)
         ui.willHappenLabel.setVisible(bool(state.will_happen))
         self._draw_series()

@@ -82,3 +82,63 @@ def test_dicom_seg_is_written_beside_rtstruct_under_the_same_condition(panel: Pa
     panel.press("exportSegButton")
     written = pydicom.dcmread(tmp_path / "out.dcm")
     assert (written.Modality, written.SegmentSequence[0].SegmentLabel) == ("SEG", "GTVp_test")
+
+
+def rtstruct(panel: Panel, folder: Path, *names: str) -> Path:
+    """An RTSTRUCT of the phantom's series: the ball under the first name, its left half under the others."""
+    import qt
+
+    from TumorSegRobustLib.export import Roi, write_rtstruct_rois
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    write_series(folder / "series", panel.workflow.image)
+    qt.QFileDialog.answers.append(str(folder / "series"))
+    panel.press("seriesButton")
+    half = ball() & (np.indices(ball().shape)[2] < 22)
+    masks = [ball(), *(half for _name in names[1:])]
+    image = panel.workflow.image
+    rois = [
+        Roi(image.with_voxels(mask.astype(np.uint8)), name) for name, mask in zip(names, masks, strict=True)
+    ]
+    write_rtstruct_rois(rois, panel.workflow.series, folder / "structures.dcm")
+    return folder / "structures.dcm"
+
+
+def test_of_several_structures_one_is_chosen(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    qt.QFileDialog.answers.append(str(rtstruct(panel, tmp_path, "Reader A", "Reader B")))
+    panel.press("referenceButton")
+    assert panel.state.comparison is None
+    assert "holds several structures (Reader A, Reader B)" in panel.ui.errorLabel.text
+    entries = [panel.ui.structureSelector.itemText(row) for row in range(panel.ui.structureSelector.count)]
+    assert entries == ["Choose a structure", "Reader A", "Reader B"]
+    panel.choose("structureSelector", "Reader B")
+    assert panel.state.compared_with == "Reader B of structures.dcm"
+    first = panel.state.comparison.reference_ml
+    panel.choose("structureSelector", "Reader A")
+    assert panel.state.comparison.reference_ml > first
+    assert panel.ui.structureSelector.currentData == "Reader A"
+    panel.press("putAwayButton")
+    assert not panel.shows("structureSelector")
+
+
+def test_the_structure_called_like_the_segment_is_taken_at_first(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    qt.QFileDialog.answers.append(str(rtstruct(panel, tmp_path, "GTVp", "CTV")))
+    panel.press("referenceButton")
+    assert panel.state.compared_with == "GTVp of structures.dcm"
+    assert panel.ui.structureSelector.currentData == "GTVp"
+    panel.choose("structureSelector", "CTV")
+    assert panel.state.compared_with == "CTV of structures.dcm"
+
+
+def test_a_reference_with_one_structure_asks_nothing(panel: Panel, tmp_path: Path) -> None:
+    import qt
+
+    qt.QFileDialog.answers.append(str(rtstruct(panel, tmp_path, "Any name")))
+    panel.press("referenceButton")
+    assert panel.state.compared_with == "Any name of structures.dcm"
+    assert not panel.shows("structureSelector")

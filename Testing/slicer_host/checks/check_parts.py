@@ -12,7 +12,7 @@ import pytest
 import qt
 import slicer
 from conftest import HOST, MODULE
-from panel import BallFinder, Panel
+from panel import MISSED, BallFinder, Panel
 from TumorSegRobustDesktop.dependencies import FROM_PIP, Installer
 from TumorSegRobustDesktop.main_thread import MainThread
 
@@ -136,6 +136,109 @@ def test_the_panel_says_what_is_missing_and_installs_only_on_the_button(tmp_path
         assert panel.contour().any()
     finally:
         panel.close()
+
+
+def test_repair_installs_everything_anew_after_asking_and_touches_nothing_of_slicers() -> None:
+    machine = Machine(set(COMPLETE))
+    assert machine.installer.repair()
+    (question,) = machine.questions
+    assert "anew" in question
+    assert "restart Slicer first" in question
+    assert machine.installed == [
+        *FROM_PIP.values(),
+        "--force-reinstall",
+        "--no-deps",
+        "--no-cache-dir",
+    ]
+    assert f"numpy=={np.__version__}" in machine.constraints.splitlines()
+
+
+def test_repair_that_is_declined_installs_nothing() -> None:
+    machine = Machine(set(COMPLETE), agrees=False)
+    assert not machine.installer.repair()
+    assert machine.installed == []
+
+
+def test_the_button_for_repairs_is_there_although_nothing_seems_to_be_missing(tmp_path: Path) -> None:
+    machine = Machine(set(COMPLETE))
+    panel = Panel(HOST, MODULE, tmp_path, BallFinder(), machine.installer)
+    try:
+        assert not panel.shows("dependenciesFrame")
+        panel.ui.repairButton.click()
+        assert machine.installed[: len(FROM_PIP)] == list(FROM_PIP.values())
+    finally:
+        panel.close()
+
+
+def test_an_installation_that_fails_is_told_and_the_state_stays_clear(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = Machine(COMPLETE - {"openvino"})
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no network")
+
+    panel = Panel(HOST, MODULE, tmp_path, BallFinder(), Installer(machine.find, machine.ask, broken))
+    try:
+        panel.open_phantom()
+        panel.ui.installButton.click()
+        assert panel.ui.errorLabel.text.startswith("The packages were not installed: check the network, or")
+        assert "no network" in caplog.text
+        assert panel.shows("dependenciesFrame")
+        assert "openvino" in panel.ui.dependenciesLabel.text
+        assert not panel.ui.segmentButton.enabled
+    finally:
+        panel.close()
+
+
+def test_the_file_of_requirements_lists_what_is_asked_for() -> None:
+    file = Path(MODULE.__file__).parent / "Resources" / "requirements.txt"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == list(FROM_PIP.values())
+
+
+@pytest.mark.parametrize(
+    ("crash", "told"),
+    [
+        (SystemExit(3), "ended from inside (SystemExit)"),
+        (MemoryError(), "needs more memory than this computer has free"),
+        (RuntimeError("cannot compile"), "cannot compile"),
+    ],
+)
+def test_a_crash_of_the_worker_is_survived_and_told(
+    panel: Panel, crash: BaseException, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall(*_: object, **__: object) -> None:
+        raise crash
+
+    panel.open_phantom()
+    predict = panel.networks.predict
+    monkeypatch.setattr(panel.networks, "predict", fall)
+    panel.press("segmentButton")
+    assert told in panel.ui.errorLabel.text
+    assert panel.state.phase == "ready"
+    assert not panel.shows("progressBar")
+    monkeypatch.setattr(panel.networks, "predict", predict)
+    panel.press("segmentButton")
+    assert panel.contour().any()
+    assert panel.ui.errorLabel.text == ""
+
+
+def test_after_a_crash_of_the_application_the_review_is_offered_again(panel: Panel, tmp_path: Path) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    corrected = panel.contour()
+    panel.workflow.session.close()  # as the system does, without another word
+    after = Panel(HOST, MODULE, tmp_path, BallFinder())
+    try:
+        after.open_phantom()
+        assert after.ui.resumeButton.text.startswith("Continue the unfinished review (")
+        after.press("resumeButton")
+        np.testing.assert_array_equal(after.contour(), corrected)
+    finally:
+        after.close()
 
 
 def test_calls_of_other_threads_run_in_order_in_the_main_thread() -> None:
