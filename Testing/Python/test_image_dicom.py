@@ -170,8 +170,9 @@ def test_several_series_are_listed_and_one_is_chosen_by_its_uid(tmp_path: Path) 
 
     line = refusal_of(tmp_path)
 
-    assert f"{SERIES_UID} (MR FLAIR axial, 5 images, 1.5x2x3 mm); 1.2.3 (CT CT thin, 4 images, " in line
-    assert line.endswith("choose one (its folder, or its series UID)")
+    assert "a/slice-001.dcm (MR FLAIR axial, 5 images, 1.5x2x3 mm); b/slice-" in line
+    assert "(CT CT thin, 4 images, 1.5x2x3 mm)" in line
+    assert line.endswith("choose one: give its folder or its file")
     assert [series.series_uid for series in list_series(tmp_path)] == [SERIES_UID, "1.2.3"]
     image, series = read_series(tmp_path, "1.2.3")
     assert image.geometry.shape[0] == 4
@@ -282,6 +283,6 @@ def test_a_folder_without_any_volume_lists_what_is_there(tmp_path: Path) -> None
     write_slices(tmp_path, AXIAL[:2], series_uid="1.2.3", prefix="b", SeriesDescription="Report")
 
     with pytest.raises(
-        UnusableInput, match=r"Scout, 1 image, not a volume\); 1\.2\.3 \(MR Report, 2 images, not"
+        UnusableInput, match=r"Scout, 1 image, not a volume\); b-001\.dcm \(MR Report, 2 images, not"
     ):
         list_series(tmp_path)

@@ -53,13 +53,15 @@ class _Candidate:
     modality: str
     description: str
     name: str
+    file: str
     stack: Stack | None
     fault: str
 
     @property
     def choice(self) -> SeriesChoice:
         spacing = self.stack.geometry.spacing_mm if self.stack else None
-        return SeriesChoice(self.uid, self.modality, self.description, self.count, spacing, self.fault)
+        said = (self.uid, self.modality, self.description, self.count)
+        return SeriesChoice(*said, spacing, self.fault, self.file)
 
     @property
     def too_short(self) -> bool:
@@ -121,7 +123,8 @@ def _candidates(folder: Path) -> list[_Candidate]:
         header = files[0][1]
         description = str(header.get("SeriesDescription", "") or "").strip()
         name = description or folder.name
-        said = (uid, len(files), str(header.get("Modality", "") or ""), description, name)
+        file = files[0][0].relative_to(folder).as_posix()
+        said = (uid, len(files), str(header.get("Modality", "") or ""), description, name, file)
         try:
             stack = stack_slices([slice_of(path, header) for path, header in files], f"Series {name}")
             found.append(_Candidate(*said, stack, ""))

@@ -10,7 +10,10 @@ from TumorSegRobustLib.errors import UnusableInput
 
 @dataclass(frozen=True)
 class SeriesChoice:
-    """One series of a folder. spacing_mm: (i, j, k); None where it is no volume, and `fault` says why."""
+    """One series of a folder. spacing_mm: (i, j, k); None where it is no volume, and `fault` says why.
+
+    file: the first of its files, as seen from the folder.
+    """
 
     uid: str
     modality: str
@@ -18,6 +21,7 @@ class SeriesChoice:
     images: int
     spacing_mm: tuple[float, float, float] | None = None
     fault: str = ""
+    file: str = ""
 
     @property
     def words(self) -> str:
@@ -34,8 +38,8 @@ class SeriesChoice:
 
     @property
     def listed(self) -> str:
-        """For a line in a terminal, where the UID is what can be given back."""
-        return f"{self.uid} ({self.line})"
+        """For a line in a terminal, where the file can be given instead of the folder."""
+        return f"{self.file} ({self.line})"
 
 
 class SeveralSeries(UnusableInput):
@@ -44,7 +48,7 @@ class SeveralSeries(UnusableInput):
     def __init__(self, folder: Path, choices: tuple[SeriesChoice, ...]) -> None:
         listed = "; ".join(choice.listed for choice in choices)
         super().__init__(
-            f"{folder} holds {len(choices)} series: {listed}; choose one (its folder, or its series UID)"
+            f"{folder} holds {len(choices)} series: {listed}; choose one: give its folder or its file"
         )
         self.folder = folder
         self.choices = choices
