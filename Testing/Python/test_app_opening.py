@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fixtures_app as head
 import numpy as np
@@ -228,6 +230,19 @@ def test_an_upload_is_cancelled_by_its_button(page: Page, panel: Running) -> Non
     page.click("#cancel-upload")
     page.wait_for_selector("#uploading", state="detached")
     assert page.locator("#uploading").count() == 0
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(page: Page, panel: Running) -> None:
+    key = page.evaluate("window.trame.trigger('upload_begin', [[{ name: 'half.nii', size: 9000 }], 'scan'])")
+    port, token = urlsplit(panel.address).port, panel.address.rsplit("token=", 1)[1]
+    with socket.create_connection(("127.0.0.1", port)) as stream:
+        stream.sendall(
+            f"PUT /upload/{key}/0 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 9000\r\n"
+            f"Cookie: tumorsegrobust_{port}={token}\r\n\r\n".encode() + b"x" * 4500
+        )
+        until(page, lambda: [path.name for path in uploaded(panel)].count("half.nii") == 1)
+    until(page, lambda: "half.nii" not in [path.name for path in uploaded(panel)])
+    page.wait_for_selector("#uploading", state="detached")
 
 
 # ------------------------------------------------ cancel, reload, crash

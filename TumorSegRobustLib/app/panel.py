@@ -16,7 +16,8 @@ from vtkmodules.vtkCommonCore import vtkObject
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.page import FAVICON, build_page
 from TumorSegRobustLib.app.reach import Reach
-from TumorSegRobustLib.app.uploads import Batch, Uploads
+from TumorSegRobustLib.app.upload_route import add_route
+from TumorSegRobustLib.app.uploads import Uploads
 from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
 from TumorSegRobustLib.app.viewports import view_factories
 from TumorSegRobustLib.app.words import describe, package_item
@@ -55,8 +56,8 @@ class Panel:
         self._layouts.set_layout(FOUR_UP)
         self.viewer = Viewer(app, workflow, later)
         self.viewer.adopt_views()
-        self.uploads = Uploads()
-        self._actions = Actions(server, workflow, self.viewer, reach or Reach(), self.uploads)
+        self._uploads, self._reach = Uploads(), reach or Reach()
+        self._actions = Actions(server, workflow, self.viewer, self._reach, self._uploads)
         self._start_state()
         self._actions.scan.give(given)
         self.page = build_page(server, workflow, self.viewer, self._actions, self._layouts)
@@ -68,11 +69,12 @@ class Panel:
         for disconnect in self._disconnect:
             disconnect()
         self.viewer.close()
-        self.uploads.close()
+        self._uploads.close()
 
-    def show_upload(self, batch: Batch) -> None:
-        """See `UploadActions.show`."""
-        self._actions.uploads.show(batch)
+    def receive_uploads(self, app: Any) -> None:
+        """Let the page send files; call it before the aiohttp application starts, behind the guard."""
+        shown = self._actions.uploads
+        add_route(app, self._uploads, shown.show, shown.broke_off)
 
     def _start_state(self) -> None:
         packages = [package_item(package) for package in self._workflow.packages()]
@@ -155,7 +157,8 @@ class Panel:
         with self._server.state as state:
             state.changing = False
             state.panel = describe(self._workflow)
-            state.folder = f"~/TumorSegRobust/{_file_name(image.name or 'scan')}"
+            results = f"TumorSegRobust/{_file_name(image.name or 'scan')}"
+            state.folder = f"{self._reach.folders[0]}/{results}" if self._reach.folders else f"~/{results}"
             low, high = (float(value) for value in np.percentile(image.voxels[::2, ::2, ::2], (0, 99.95)))
             state.window_range = [low, high if high > low else low + 1]
             self._watch_window()

@@ -135,7 +135,7 @@ class ScanActions:
         self._workflow.choose_target(target)
 
     def choose_package(self, package: str) -> None:
-        offered = [one["value"] for one in self._server.state.packages]
+        offered = [one.id for one in self._workflow.packages()]
         if package in offered and package != self._workflow.state.package:
             self._workflow.choose_package(package)
 

@@ -16,7 +16,6 @@ from trame.app import get_server
 from TumorSegRobustLib.app.guard import Guard, new_token
 from TumorSegRobustLib.app.panel import Panel
 from TumorSegRobustLib.app.reach import Reach
-from TumorSegRobustLib.app.upload_route import add_route
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.workflow import Workflow
 
@@ -82,7 +81,7 @@ async def _serve(
 
     def bind(wslink: Any) -> None:
         Guard(token).protect(wslink.app)
-        add_route(wslink.app, panel.uploads, panel.show_upload)
+        panel.receive_uploads(wslink.app)
 
     server.controller.on_server_bind.add(bind)
 

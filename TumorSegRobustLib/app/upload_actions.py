@@ -79,6 +79,11 @@ class UploadActions:
         if self._end(key):
             self._complain(str(why)[:300] or "The files could not be copied: try again.")
 
+    def broke_off(self, key: str) -> None:
+        """Nobody is there any more who could send the rest."""
+        with self._server.state:
+            self._end(key)
+
     def cancel(self) -> None:
         """Forget what is being received; the page notices at its next piece."""
         self.uploads.drop(self._batch)

@@ -12,8 +12,12 @@ PATH = "/upload/{batch}/{number:[0-9]+}"
 _CHUNK = 1 << 20
 
 
-def add_route(app: web.Application, uploads: Uploads, told: Callable[[Batch], None]) -> None:
-    """PUT a file of a batch; told(batch) after every piece. Call it before the application starts.
+def add_route(
+    app: web.Application, uploads: Uploads, told: Callable[[Batch], None], ended: Callable[[str], None]
+) -> None:
+    """PUT a file of a batch; told(batch) after every piece, ended(its key) where it breaks off.
+
+    Call it before the application starts.
 
     The guard stands before it, as before everything else.
     """
@@ -30,6 +34,9 @@ def add_route(app: web.Application, uploads: Uploads, told: Callable[[Batch], No
             await uploads.receive(key, number, chunks())
         except Refused as refused:
             return web.Response(status=refused.status, text=str(refused))
+        except BaseException:  # the tab was closed, or its computer went to sleep
+            ended(key)
+            raise
         return web.Response(status=204)
 
     app.router.add_put(PATH, put)
