@@ -262,7 +262,8 @@ class TumorSegRobustTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear(0)
 
     def runTest(self) -> None:
-        for test in (self.test_clicks_from_nothing, self.test_segments_the_sample):
+        saved = self.test_a_saved_scene_goes_on
+        for test in (self.test_clicks_from_nothing, saved, self.test_segments_the_sample):
             self.setUp()
             test()
 
@@ -271,6 +272,12 @@ class TumorSegRobustTest(ScriptedLoadableModuleTest):
         from TumorSegRobustDesktop.self_test import clicks_from_nothing
 
         clicks_from_nothing(TumorSegRobustLogic)
+
+    def test_a_saved_scene_goes_on(self) -> None:
+        """A review that is not finished is where it was when its scene is loaded again."""
+        from TumorSegRobustDesktop.self_test import a_saved_scene_goes_on
+
+        a_saved_scene_goes_on(TumorSegRobustLogic)
 
     def test_segments_the_sample(self) -> None:
         """The networks of the extension find the tumour of the generated head that ships with it."""
