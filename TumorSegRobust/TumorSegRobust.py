@@ -116,6 +116,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.surfaceTimer.timeout.connect(self.view.guarded(self.onPause))
         self.solids = SolidViews(self.onClickIn3d)
         self.steps.correct.on_hand = self.solids.activate
+        self.steps.scan.on_gone = lambda: self.mainThread(self.onScanGone)
         scene = slicer.mrmlScene
         panel.setMRMLScene(scene)
         self._connect()
@@ -181,6 +182,11 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onInstall(self, install: Callable[[], bool]) -> None:
         install()
         self.enter()
+
+    def onScanGone(self) -> None:
+        """The scan was removed from the scene: begin anew; the journal keeps what was done."""
+        self._end()
+        self._begin()
 
     def onSceneStartClose(self, *_args: Any) -> None:
         self._end()

@@ -19,12 +19,16 @@ Slot = Callable[..., None]
 
 
 class ScanView:
-    """Draws the step from the state; its widgets give the workflow's commands."""
+    """Draws the step from the state; its widgets give the workflow's commands.
+
+    `on_gone()` is called when the scan that is open has been removed from the scene.
+    """
 
     def __init__(self, ui: Any, logic: Callable[[], Any], guarded: Callable[[Slot], Slot]) -> None:
         """logic: holds `workflow` and `binding`. guarded: makes a slot of a function that may refuse."""
         self._ui = ui
         self._logic = logic
+        self.on_gone: Callable[[], None] = lambda: None
         self._matching: list[DicomSeries] = []
         self._licences: dict[str, str] = {}
         for widget, signal, act in (
@@ -110,7 +114,15 @@ class ScanView:
         from .dicom_source import series_of
 
         node, logic = self._ui.scanSelector.currentNode(), self._logic()
-        if node is None or node == logic.binding.volume:
+        if logic.binding is None:
+            return  # the scene is being closed
+        shown = logic.binding.volume
+        if node is None and shown is not None:
+            if slicer.mrmlScene.IsNodePresent(shown):
+                set_quietly(self._ui.scanSelector, "setCurrentNode", shown)
+            else:
+                self.on_gone()
+        if node is None or node == shown:
             return
         logic.binding.open_volume(node, series_of(node, getattr(slicer, "dicomDatabase", None)))
 

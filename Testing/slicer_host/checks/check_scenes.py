@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer
-from panel import CENTRE, OUTSIDE, Panel, add_phantom, ball
+from panel import CENTRE, OUTSIDE, Panel, add_phantom, ball, enabled_buttons
 
 
 def reviewed(panel: Panel) -> np.ndarray:
@@ -140,6 +140,25 @@ def test_the_sample_stays_in_the_scene_when_another_scan_is_opened(panel: Panel)
     name = panel.ui.scanSelector.currentNode().GetName()
     panel.open_phantom()
     assert of_class(panel, "ScalarVolume") == [name, "Phantom"]
+
+
+def test_a_scan_that_is_removed_from_the_scene_leaves_an_empty_panel(panel: Panel) -> None:
+    before = reviewed(panel)
+    panel.scene.RemoveNode(panel.ui.scanSelector.currentNode())
+    panel.settle()
+    assert panel.state.phase == "empty"
+    assert enabled_buttons(panel) == {"sampleButton"}
+    panel.open_phantom()
+    panel.press("resumeButton")
+    np.testing.assert_array_equal(masks(panel), before)
+
+
+def test_choosing_no_scan_leaves_the_one_that_is_open(panel: Panel) -> None:
+    node = panel.open_phantom()
+    panel.ui.scanSelector.setCurrentNode(None)
+    panel.settle()
+    assert panel.ui.scanSelector.currentNode() is node
+    assert panel.state.phase == "ready"
 
 
 # ------------------------------------------------ Slicer's Segment Editor
