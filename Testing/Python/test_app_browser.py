@@ -135,9 +135,11 @@ def test_from_the_sample_case_to_an_rtstruct(
                          "return e.scrollHeight <= e.clientHeight; })()")  # fmt: skip
 
     # Compare: a reference beside the contour, whose errors follow what is done to it.
+    usual = page.input_value("#folder")
     page.fill("#folder", str(tmp_path / "saved"))
     page.click("#save:not([disabled])")
     status_becomes(page, r"Written: .*saved")
+    page.fill("#folder", usual)
     page.click("#begin-compare")
     page.wait_for_selector("text=Choose a reference: a mask file on this scan")
     page.fill("#reference", str(tmp_path / "saved" / "segmentation.nii.gz"))
@@ -151,6 +153,7 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.wait_for_selector("#errors .place-shown")
     steps = page.locator(".steps")  # nothing is cut off at the side
     assert steps.evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    page.locator("#errors").scroll_into_view_if_needed()
     take("6-compared")
     page.keyboard.press("Control+Shift+Z")
     until(page, lambda: "1.00" in page.inner_text("#compare-rows"))

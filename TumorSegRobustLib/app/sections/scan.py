@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.channels import channels
+from TumorSegRobustLib.app.sections.channels import first_channel, further_channels
 from TumorSegRobustLib.app.sections.parts import button, field, icon_button, section
 from TumorSegRobustLib.workflow import Workflow
 
@@ -26,8 +26,10 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                     can="panel.can.open",
                     why="panel.why.open",
                 )
-            html.Div("{{ panel.scan.detail }}", classes="hint one-line")
-            channels(actions)
+            with html.Div(classes="channel"):
+                first_channel(actions)
+                html.Span("{{ panel.scan.detail }}", classes="hint one-line", title=("panel.scan.detail",))
+            further_channels(actions)
             html.Div(
                 "Model: {{ panel.model.title }}",
                 v_if="panel.model.title",
@@ -61,7 +63,7 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                     why="panel.why.open",
                 )
                 button("Back", "keep-scan", "changing = false", v_if="panel.scan.name", variant="text")
-            html.Div("Or drop files or a folder anywhere on this page.", classes="hint")
+            html.Div("Or drop files or a folder anywhere on this page.", classes="hint below-row")
             with html.Div(v_if="panel.recent.length", classes="given", id="recent"):
                 html.Div("Opened before", classes="hint")
                 with html.A(
