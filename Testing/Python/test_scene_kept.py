@@ -275,6 +275,21 @@ def test_segments_carry_codes_which_follow_the_name_unless_somebody_chose_others
     assert tag_of(second, tag) == "chosen in the Segment Editor"
 
 
+def test_the_contour_of_a_dicom_volume_lies_in_its_study(
+    scene: slicer.vtkMRMLScene, workflow: Workflow, binding: SceneBinding
+) -> None:
+    volume = image_to_volume(scene, head.a_head())
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    patient = tree.CreateSubjectItem(tree.GetSceneItemID(), "P1")
+    study = tree.CreateStudyItem(patient, "Day 1")
+    tree.CreateItem(study, volume)
+    binding.open_volume(volume)
+    workflow.segment()
+    assert tree.GetItemParent(tree.GetItemByDataNode(volume)) == study
+    assert tree.GetItemParent(tree.GetItemByDataNode(binding.segmentation)) == study
+    assert not tree.GetItemChildWithName(tree.GetSceneItemID(), "Patient")
+
+
 def test_a_place_is_told_in_patient_directions() -> None:
     assert place_in_words((33.4, -20.6, 12.0)) == "L33 A21 S12"
     assert place_in_words((-1.0, 2.0, -3.0)) == "R1 P2 I3"

@@ -63,19 +63,19 @@ class Installer:
         missing = tuple(name for name in FROM_PIP if self._find(name) is None)
         if not missing:
             return Readiness()
-        text = f"Not installed: {', '.join(missing)}. Segmenting and clicking need them."
-        return Readiness(missing, text)
+        text = _("Not installed: {names}. Segmenting and clicking need them.")
+        return Readiness(missing, text.format(names=", ".join(missing)))
 
     def install(self) -> bool:
         """Ask, then download and install what is missing; False when the user declines."""
         packages = self._wanted()
-        question = (
-            f"TumorSegRobust needs these Python packages: {', '.join(packages)}.\n\nThey are downloaded and "
-            "added to Slicer's Python; packages that Slicer itself uses stay as they are. This can take some "
+        question = _(
+            "TumorSegRobust needs these Python packages: {names}.\n\nThey are downloaded and added to "
+            "Slicer's Python; packages that Slicer itself uses stay as they are. This can take some "
             "minutes.\n\nInstall them now?"
         )
         if packages:
-            if not self._ask(question):
+            if not self._ask(question.format(names=", ".join(packages))):
                 return False
             self._run(packages)
         return not self.look().missing
@@ -98,12 +98,12 @@ class Installer:
         For files that are damaged or half installed, which looking for them does not notice.
         """
         packages = list(FROM_PIP.values())
-        question = (
-            f"These Python packages are installed anew: {', '.join(packages)}.\n\nPackages that Slicer "
-            "itself uses stay as they are. If something was segmented since Slicer was started, restart "
-            "Slicer first: files in use cannot be replaced.\n\nInstall them anew now?"
+        question = _(
+            "These Python packages are installed anew: {names}.\n\nPackages that Slicer itself uses stay as "
+            "they are. If something was segmented since Slicer was started, restart Slicer first: files in "
+            "use cannot be replaced.\n\nInstall them anew now?"
         )
-        if not self._ask(question):
+        if not self._ask(question.format(names=", ".join(packages))):
             return False
         self._run([*packages, *_ANEW])
         return not self.look().missing
@@ -134,13 +134,22 @@ def pinned() -> str:
     return "\n".join([*lines, ""])
 
 
+def _(text: str) -> str:
+    """Slicer's translation, loaded at first use: offline bundles are made outside Slicer, from this file."""
+    from slicer.i18n import tr
+
+    return str(tr(text))
+
+
 def _failed(error: Exception, wheels: Path | None) -> Exception:
     """What went wrong in one line, and the way out; what pip said stands in the log."""
     from TumorSegRobustLib.errors import UnusableInput
 
     _LOG.error("pip failed", exc_info=error)
-    way_out = "check the network, or use Install from file" if wheels is None else "choose another bundle"
-    return UnusableInput(f"The packages were not installed: {way_out}. What pip said stands in the log.")
+    online = _("check the network, or use Install from file")
+    way_out = online if wheels is None else _("choose another bundle")
+    line = _("The packages were not installed: {way_out}. What pip said stands in the log.")
+    return UnusableInput(line.format(way_out=way_out))
 
 
 def _ask(question: str) -> bool:
@@ -152,7 +161,7 @@ def _ask(question: str) -> bool:
 def _choose() -> str:
     import qt
 
-    title = "Offline bundle: the ZIP file, or bundle.json in its folder"
+    title = _("Offline bundle: the ZIP file, or bundle.json in its folder")
     return str(qt.QFileDialog.getOpenFileName(None, title, "", FILTER))
 
 

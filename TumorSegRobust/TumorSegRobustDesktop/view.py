@@ -65,7 +65,8 @@ class PanelView:
             self._permit(getattr(ui, name), name, command, state)
         self._open_steps(state)
         ui.resumeButton.setVisible("resume" in state.can)
-        ui.resumeButton.setText(_("Continue the unfinished review ({which})").format(which=unfinished))
+        if "resume" in state.can:
+            ui.resumeButton.setToolTip(_("Goes on where it stopped: {which}").format(which=unfinished))
         ui.progressBar.setVisible(running)
         ui.cancelButton.setVisible(running)
         # A bar without a length tells that the work goes on, though nobody knows how far it is.

@@ -12,7 +12,7 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNod
 
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
-from TumorSegRobustLib.scene.hierarchy import file_under_patient
+from TumorSegRobustLib.scene.hierarchy import file_beside, file_under_patient
 from TumorSegRobustLib.scene.host_edits import HostEdits
 from TumorSegRobustLib.scene.kept_review import keep, kept_review
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
@@ -221,7 +221,7 @@ class SceneBinding:
             shown = kept.node if kept else None
             self.segments = SegmentNodes(self._scene, self.volume, first, self._edits, shown)
             self.segments.node.GetDisplayNode().SetVisibility(True)
-            file_under_patient(self._scene, [self.segments.node])
+            file_beside(self._scene, self.segments.node, self.volume)
         self._follow_segments()
         self._follow_overlay(box)
         self._keep()

@@ -234,7 +234,8 @@ def test_after_a_crash_of_the_application_the_review_is_offered_again(panel: Pan
     after = Panel(HOST, MODULE, tmp_path, BallFinder())
     try:
         after.open_phantom()
-        assert after.ui.resumeButton.text.startswith("Continue the unfinished review (")
+        assert after.ui.resumeButton.text == "Continue the unfinished review"
+        assert after.ui.resumeButton.toolTip.endswith(", 1 correction")
         after.press("resumeButton")
         np.testing.assert_array_equal(after.contour(), corrected)
     finally:
