@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
 
+from ..errors import UnusableInput
 from ..progress import Progress
+from .case import Case
 from .desk import Desk
 from .doing import Doing
 from .reference import Reference, read_reference
@@ -89,15 +91,30 @@ class Comparing:
 
     def compare(self, path: str | Path, structure: str) -> None:
         """Lay a reference beside the active segment."""
+        file = Path(path).expanduser()
+        self._lay_beside(lambda c, called: read_reference(file, c.image, c.series, structure, called))
+
+    def compare_mask(self, mask: NDArray, name: str) -> None:
+        """The same with a mask that the host has read already."""
+        copied = mask.astype(bool)
+
+        def read(case: Case, _called: str) -> Reference:
+            if copied.shape != case.image.geometry.shape:
+                raise UnusableInput(f"{name} lies on another grid than the scan: choose another reference.")
+            return Reference(copied, name)
+
+        self._lay_beside(read)
+
+    def _lay_beside(self, read: Callable[[Case, str], Reference]) -> None:
+        """read(the scan, what the active segment is called) gives the reference."""
         case, review = self._desk.case, self._desk.review
         if not self._do.allowed("compare") or case is None or review is None:
             return
-        file = Path(path).expanduser()
         active = next((s for s in self._desk.state.segments if s.active), None)
         segment, called = (active.id, active.name) if active else (FIRST, "")
 
         def work(progress: Progress) -> _Found:
-            reference = read_reference(file, case.image, case.series, structure, called)
+            reference = read(case, called)
             progress.report(0.5, "Comparing.")
             return self._found(review, _Beside(reference, segment))
 

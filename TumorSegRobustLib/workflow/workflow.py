@@ -227,7 +227,6 @@ class Workflow:
 
     def segment(self) -> None:
         """Let the networks propose a contour and say how far to trust it."""
-
         target = self.state.target
 
         def work(case: Case, progress: Progress) -> Review:
@@ -342,11 +341,13 @@ class Workflow:
 
     def compare(self, path: str | Path, structure: str = "") -> None:
         """Lay a reference beside the active segment: a mask file, or an RTSTRUCT of the scan's series.
-
-        `structure`: which one of an RTSTRUCT; without it, the one called like the segment, the only one, or
-        the only GTV.
+        `structure`: which one; without it, the one called like the segment, the only one, or the only GTV.
         """
         self._compare.compare(path, structure)
+
+    def compare_mask(self, mask: NDArray, name: str) -> None:
+        """The same with a mask that the host has: bool (k, j, i) on the scan's grid."""
+        self._compare.compare_mask(mask, name)
 
     def stop_comparing(self) -> None:
         """Put the reference away."""
