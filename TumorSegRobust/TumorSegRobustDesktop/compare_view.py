@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import slicer
 from slicer.i18n import tr as _
 
 from .widget_words import fill, sentence
@@ -29,6 +30,7 @@ class CompareView:
         for widget, signal, act in (
             (ui.referenceButton, "clicked", self._choose),
             (ui.structureSelector, "activated", self._choose_structure),
+            (ui.sceneSegmentSelector, "activated", self._choose_segment),
             (ui.putAwayButton, "clicked", self._put_away),
             (ui.nextErrorButton, "clicked", lambda *_args: logic().workflow.next_error()),
             (ui.errorSelector, "activated", self._look),
@@ -55,12 +57,24 @@ class CompareView:
         for widget in (ui.errorSelector, ui.errorsCheckBox, ui.nextErrorButton, ui.putAwayButton):
             widget.setVisible(comparison is not None)
         ui.referenceButton.setVisible(comparison is None)
+        self._draw_segments_of_the_scene(state)
         ui.errorSelector.setEnabled("next_error" in state.can)
         shown = next((n for n in self._structures if state.compared_with.startswith(f"{n} of ")), "")
         items = [(_("Choose a structure"), ""), *((name, name) for name in self._structures)]
         fill(ui.structureSelector, items, shown)
         ui.structureSelector.setVisible(bool(self._structures))
         ui.structureSelector.setEnabled("compare" in state.can)
+
+    def _draw_segments_of_the_scene(self, state: State) -> None:
+        """Another reader's segments, that somebody has loaded or drawn, can be the reference too."""
+        from TumorSegRobustLib.scene import other_segments
+
+        selector, binding = self._ui.sceneSegmentSelector, self._logic().binding
+        others = other_segments(slicer.mrmlScene, binding.segmentation) if "compare" in state.can else []
+        items = [(_("Or a segment of the scene"), "")]
+        items += [(label, f"{node.GetID()} {segment}") for label, node, segment in others]
+        fill(selector, items, "")
+        selector.setVisible(bool(others) and state.comparison is None)
 
     def forget(self) -> None:
         """Another scan: what was chosen for the one before says nothing about it."""
@@ -83,6 +97,17 @@ class CompareView:
         name = self._ui.structureSelector.currentData
         if name and self._file is not None:
             self._logic().workflow.compare(self._file, name)
+
+    def _choose_segment(self, *_args: Any) -> None:
+        from TumorSegRobustLib.scene import segment_to_mask
+
+        chosen, workflow = self._ui.sceneSegmentSelector.currentData, self._logic().workflow
+        if chosen:
+            node_id, segment = chosen.split(" ", 1)
+            node = slicer.mrmlScene.GetNodeByID(node_id)
+            mask = segment_to_mask(node, segment, workflow.image.geometry)
+            self._structures = ()
+            workflow.compare_mask(mask, self._ui.sceneSegmentSelector.currentText)
 
     def _put_away(self, *_args: Any) -> None:
         self._structures = ()

@@ -18,7 +18,12 @@ from TumorSegRobustLib.scene.markups import (
     fiducials_to_clicks,
 )
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
-from TumorSegRobustLib.scene.segments import create_segmentation, mask_to_segment, segment_to_mask
+from TumorSegRobustLib.scene.segments import (
+    create_segmentation,
+    mask_to_segment,
+    other_segments,
+    segment_to_mask,
+)
 from TumorSegRobustLib.scene.space import lps_of, place_in_words, ras_of
 from TumorSegRobustLib.scene.still_click import IN_3D, StillClicks
 from TumorSegRobustLib.scene.surface import create_surface, update_surface
@@ -55,6 +60,7 @@ __all__ = [
     "layout_of",
     "lps_of",
     "mask_to_segment",
+    "other_segments",
     "overlay_volume",
     "place_in_words",
     "point_at",

@@ -13,6 +13,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, resample
+from TumorSegRobustLib.scene.kept_review import JOURNAL
 from TumorSegRobustLib.scene.space import geometry_of, ijk_to_ras, to_array
 from TumorSegRobustLib.scene.transforms import to_world
 
@@ -90,6 +91,25 @@ def segment_to_mask(node: vtkMRMLSegmentationNode, segment_id: str, geometry: Ge
         source = tuple(slice(a, b) for a, b in zip(first - corner, stop - corner, strict=True))
         mask[target] = voxels[source]
     return mask
+
+
+def other_segments(
+    scene: vtkMRMLScene, own: vtkMRMLSegmentationNode | None
+) -> list[tuple[str, vtkMRMLSegmentationNode, str]]:
+    """Every segment of the scene's other segmentations: "Reader A: GTV", the node, the segment's id.
+
+    Reviews of other scans (`kept_review`) are left out.
+    """
+    found = []
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
+        node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
+        if node is own or node.GetHideFromEditors() or node.GetAttribute(JOURNAL):
+            continue
+        segmentation = node.GetSegmentation()
+        for index in range(segmentation.GetNumberOfSegments()):
+            name = segmentation.GetNthSegment(index).GetName()
+            found.append((f"{node.GetName()}: {name}", node, segmentation.GetNthSegmentID(index)))
+    return found
 
 
 def bounding_box(mask: NDArray) -> Box | None:

@@ -142,3 +142,19 @@ def test_a_reference_with_one_structure_asks_nothing(panel: Panel, tmp_path: Pat
     panel.press("referenceButton")
     assert panel.state.compared_with == "Any name of structures.dcm"
     assert not panel.shows("structureSelector")
+
+
+def test_a_segment_of_the_scene_can_be_the_reference(panel: Panel) -> None:
+    from TumorSegRobustLib.scene import create_segmentation, mask_to_segment
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert not panel.shows("sceneSegmentSelector")
+    node, segment = create_segmentation(panel.scene, panel.binding.volume, name="Reader A", segment="GTV")
+    mask_to_segment(node, segment, ball(), panel.workflow.image.geometry)
+    panel.widget.enter()
+    assert panel.shows("sceneSegmentSelector")
+    panel.choose("sceneSegmentSelector", f"{node.GetID()} {segment}")
+    assert panel.state.compared_with == "Reader A: GTV"
+    assert not panel.shows("sceneSegmentSelector")
+    np.testing.assert_array_equal(panel.workflow.error_map == 1, ball() & ~panel.workflow.mask)
