@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -314,7 +315,8 @@ def click_once(page: Page) -> None:
     page.wait_for_selector("#include[aria-pressed=false]")
 
 
-def test_everything_dropped_is_gone_when_the_panel_ends(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_everything_dropped_is_gone_when_the_panel_ends(browser: Browser, tmp_path: Path, end: int) -> None:
     write_image(head.a_head(), tmp_path / "head.nii.gz")
     page = a_page(browser)
     with a_panel(tmp_path) as running:
@@ -323,7 +325,9 @@ def test_everything_dropped_is_gone_when_the_panel_ends(browser: Browser, tmp_pa
         drop(page, tmp_path / "head.nii.gz")
         scan_becomes(page, "head.nii.gz")
         assert uploaded(running)
-    assert not uploaded(running)
+        running.process.send_signal(end)
+        assert running.process.wait(30) == 0
+    assert not list(tmp_path.glob("tumorsegrobust-*"))
     page.context.close()
 
 
@@ -340,12 +344,28 @@ def test_a_real_series_from_the_folder_to_an_rtstruct(
     open_path(page, series)
     page.wait_for_selector(f"text=/DICOM {modality}/")
     until(page, lambda: bright_pixels(page) > 500)
+    page.click("#segment:not([disabled])")
+    page.wait_for_selector("#triage >> text=/Accept|Review|Reject/")
+    page.wait_for_selector("#start-empty:not([disabled])")
     click_once(page)
-    assert millilitres(page) >= 0
+    page.fill("#reviewer", "A. Clinician")
+    page.click("#accept:not([disabled])")
+    page.wait_for_selector("#accepted >> text=A. Clinician")
     page.fill("#folder", str(tmp_path))
     page.click("#export-rtstruct:not([disabled])")
     status_becomes(page, r"Written: .*RTSTRUCT.*\.dcm")
     assert len(list(tmp_path.glob("RTSTRUCT*.dcm"))) == 1
+
+
+def test_a_folder_with_two_real_series_gives_a_list(page: Page, shared_data: Path) -> None:
+    if not (shared_data / "dicom" / "mr-sarcoma").is_dir():
+        pytest.skip("the real series mr-sarcoma is not on this machine")
+    open_path(page, shared_data / "dicom")
+    page.wait_for_selector("#series .picker-entry")
+    lines = page.locator("#series .picker-entry").all_inner_texts()
+    assert all(re.fullmatch(r"(CT|MR) .*\d+ images, [\d.]+x[\d.]+x[\d.]+ mm", line) for line in lines)
+    page.click("#series .picker-entry >> text=/^MR/")
+    page.wait_for_selector("text=/DICOM MR/")
 
 
 def test_a_real_series_is_dropped_whole(page: Page, shared_data: Path, tmp_path: Path) -> None:

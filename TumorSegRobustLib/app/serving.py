@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ def serve(
     """
     _check_port(port or 0)
     reach = Reach(folders)
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
         asyncio.run(
             _serve(
                 [Path(image) for image in images],
@@ -73,6 +74,7 @@ async def _serve(
     def dispatch(call: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(call)
 
+    _end_in_good_order(loop)
     flow = workflow or Workflow(dispatch=dispatch)
     # trame reads the command line of the process by itself, and ours is not meant for it.
     os.environ["TRAME_ARGS"] = f"--host {HOST}"
@@ -110,6 +112,15 @@ async def _run(server: Server, port: int) -> None:
         timeout=0,  # a closed page may be opened again; Ctrl-C ends the program
         exec_mode="coroutine",
     )
+
+
+def _end_in_good_order(loop: asyncio.AbstractEventLoop) -> None:
+    """A closed terminal or a log-off ends the panel as Ctrl-C does, so that nothing dropped stays behind."""
+    task = asyncio.current_task()
+    for name in ("SIGTERM", "SIGHUP"):
+        if task is not None and hasattr(signal, name):
+            with contextlib.suppress(NotImplementedError):  # Windows
+                loop.add_signal_handler(getattr(signal, name), task.cancel)
 
 
 def _check_port(port: int) -> None:

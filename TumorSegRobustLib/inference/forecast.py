@@ -28,7 +28,7 @@ class Forecast:
 
     seconds: on two processor cores, once the networks are loaded: to be scaled by what a run took here; None
     where that cannot be told yet.
-    memory_mb: peak of the process, libraries included; free_mb: main memory that can still be used now.
+    memory_mb: peak of the process, libraries included; free_mb: memory of the device that is free now.
     """
 
     device: str
@@ -55,4 +55,14 @@ def forecast(package: ModelPackage, device: str, geometry: Geometry) -> Forecast
     slower = _TORCH if backend == "torch" else 1.0
     seconds = (_PASS * slower * passes + _SCAN * scan) / 1e6
     memory_mb = ensemble.estimate_memory_mb(geometry)
-    return Forecast(ensemble.device, backend, len(package.members), seconds, memory_mb, available_mb())
+    return Forecast(
+        ensemble.device, backend, len(package.members), seconds, memory_mb, _free_mb(ensemble.device)
+    )
+
+
+def _free_mb(device: str) -> float:
+    if not device.startswith("cuda"):
+        return available_mb()
+    import torch
+
+    return float(torch.cuda.mem_get_info(device)[0]) / 1e6

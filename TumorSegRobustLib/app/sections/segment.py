@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import button, section
+from TumorSegRobustLib.app.sections.parts import button, said, section
 from TumorSegRobustLib.workflow import Workflow
 
 
@@ -52,6 +52,7 @@ def segment(actions: Actions, workflow: Workflow) -> None:
                 variant=("panel.has_contour ? 'tonal' : 'flat'",),
                 wrap="btn-wrap grow",
                 block=True,
+                **said(title=("panel.will_happen",)),
             )
             button(
                 "From nothing",
