@@ -40,6 +40,7 @@ class CorrectView:
         """panel: the widget whose keys these are. logic: holds `workflow` and `binding`."""
         self._ui = ui
         self._logic = logic
+        self._told: list[tuple[int, str]] = []  # the clicks as they are listed: number, words
         self._numbers: list[int] = []
         self.tool: Any = None
         self.on_hand: Callable[[bool], None] = lambda _in_hand: None
@@ -98,14 +99,15 @@ class CorrectView:
         ]
         told.reverse()
         numbers = [number for number, _text in told]
-        blocked = ui.clickList.blockSignals(True)
-        ui.clickList.clear()
-        for _number, text in told:
-            ui.clickList.addItem(text)
-        kept = before in numbers and set(numbers) <= set(self._numbers)
-        ui.clickList.setCurrentRow(numbers.index(before) if kept else 0 if numbers else -1)
-        ui.clickList.blockSignals(blocked)
-        self._numbers = numbers
+        if told != self._told:
+            blocked = ui.clickList.blockSignals(True)
+            ui.clickList.clear()
+            for _number, text in told:
+                ui.clickList.addItem(text)
+            kept = before in numbers and set(numbers) <= set(self._numbers)
+            ui.clickList.setCurrentRow(numbers.index(before) if kept else 0 if numbers else -1)
+            ui.clickList.blockSignals(blocked)
+        self._told, self._numbers = told, numbers
         for widget in (ui.clickList, ui.moveClickButton, ui.deleteClickButton, ui.clickCountLabel):
             widget.setVisible(bool(numbers))
         for widget in (ui.moveClickButton, ui.deleteClickButton):

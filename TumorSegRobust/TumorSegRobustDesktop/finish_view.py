@@ -21,6 +21,7 @@ class FinishView:
         """workflow: the one under way. guarded: makes a slot of a function that may refuse."""
         self._ui = ui
         self._workflow = workflow
+        self._first = ui.structureEdit.text  # what the first segment was called
         for widget, act in (
             (ui.acceptButton, lambda *_args: workflow().accept(ui.readerEdit.text, ui.commentEdit.text)),
             (ui.exportButton, self._export_rtstruct),
@@ -37,6 +38,10 @@ class FinishView:
         for widget in (ui.readerEdit, ui.commentEdit, ui.acceptButton):
             widget.setVisible(not state.accepted_by)
             widget.setEnabled(open_still)
+        first = state.segments[0].name if state.segments else self._first
+        if ui.structureEdit.text == self._first != first:  # not where another name was typed
+            ui.structureEdit.setText(first)
+        self._first = first
         for widget in (ui.structureLabel, ui.structureEdit):
             widget.setEnabled("save" in state.can)
 

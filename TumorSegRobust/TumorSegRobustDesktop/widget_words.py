@@ -7,12 +7,14 @@ from typing import Any
 
 
 def fill(combo: Any, items: Iterable[tuple[str, Any]], chosen: Any) -> None:
-    """Show these items, quietly: the user has chosen nothing."""
+    """Show these items, quietly: the user has chosen nothing. A list that is the same already stays open."""
+    wanted = list(items)
     blocked = combo.blockSignals(True)
-    combo.clear()
-    for text, data in items:
-        combo.addItem(text, data)
-    if chosen is not None:
+    if [(combo.itemText(row), combo.itemData(row)) for row in range(combo.count)] != wanted:
+        combo.clear()
+        for text, data in wanted:
+            combo.addItem(text, data)
+    if chosen is not None and combo.currentData != chosen:
         combo.setCurrentIndex(combo.findData(chosen))
     combo.blockSignals(blocked)
 

@@ -72,6 +72,19 @@ def test_segments_are_renamed_and_removed_but_for_the_first(panel: Panel) -> Non
     assert names(panel.ui.segmentSelector) == ["GTVp", "GTVn_L"]
 
 
+def test_the_structure_is_called_like_the_first_segment_unless_another_name_was_typed(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    assert panel.ui.structureEdit.text == "GTVp"
+    for typed, shown in (("GTVp_brain", "GTVp_brain"), ("GTVp_L", "GTVp_L")):
+        panel.ui.segmentEdit.text = typed
+        panel.press("renameSegmentButton")
+        assert panel.ui.structureEdit.text == shown
+    panel.ui.structureEdit.setText("PTV")
+    panel.press("undoButton")
+    assert panel.ui.structureEdit.text == "PTV"
+
+
 def test_a_name_that_is_taken_is_refused_in_one_line(panel: Panel) -> None:
     panel.open_phantom()
     panel.press("segmentButton")
