@@ -16,6 +16,7 @@ from TumorSegRobustLib.errors import Cancelled, UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, orient
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.inference import ensemble as ensemble_module
+from TumorSegRobustLib.inference.appearance import AppearanceSettings, fit_to_scan
 from TumorSegRobustLib.models import Channel, ModelPackage
 from TumorSegRobustLib.progress import Progress
 
@@ -286,3 +287,16 @@ def test_flip_averaging_makes_a_mirrored_scan_give_the_mirrored_answer(tmp_path)
     np.testing.assert_allclose(mirrored[..., ::-1], plain, atol=2e-3)
     once = Ensemble(tiny_package(tmp_path / "once"), device="cpu", backend="torch", precision="f32")
     assert np.abs(once.predict(head).probability - plain).max() > 1e-3
+
+
+def test_a_package_that_asks_for_it_has_its_contours_fitted_to_the_scan(tmp_path, head):
+    plain = tiny_package(tmp_path / "plain", calibration={"bias": 0.1})
+    fitting = tiny_package(tmp_path / "fitting", calibration={"bias": 0.1, "appearance": {"weight": 2.0}})
+    before, after = (Ensemble(one, device="cpu").predict(head) for one in (plain, fitting))
+    expected = before.probability.copy()
+    assert before.mask.any(), "else there is nothing to fit"
+    settings = AppearanceSettings.of({"appearance": {"weight": 2.0}})
+    fit_to_scan(expected, head.voxels, head.geometry.spacing_mm, settings)
+    np.testing.assert_array_equal(after.probability, expected)
+    np.testing.assert_array_equal(after.members, before.members)
+    assert (after.mask != before.mask).any()

@@ -16,6 +16,7 @@ from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.models import Member, ModelPackage, padded_shape
 from TumorSegRobustLib.progress import Progress
 
+from .appearance import AppearanceSettings, fit_to_scan
 from .backend import Backend
 from .channels import match_channels
 from .devices import resolve_backend, resolve_device, resolve_precision
@@ -120,6 +121,7 @@ class Ensemble:
         self._refuse_if_too_large(geometry)
         calibration = self.package.calibration
         temperature, bias = float(calibration.get("temperature", 1.0)), float(calibration.get("bias", 0.0))
+        appearance = AppearanceSettings.of(calibration)
         members = self.package.members
         views = self._views
         fusion = Fusion(geometry, len(members) * len(views), temperature, bias)
@@ -151,6 +153,9 @@ class Ensemble:
         with clock.stage("fuse"):
             probability, kept = fusion.finish()
             threshold = float(calibration.get("threshold", 0.5))
+            if appearance is not None:
+                first = next(one for one in channels if one is not None)
+                fit_to_scan(probability, first.voxels, geometry.spacing_mm, appearance, threshold)
             removed = remove_doubtful_components(
                 probability,
                 threshold,

@@ -58,6 +58,7 @@ class ModelPackage:
     `core_channel` (without it nothing is said about the tumour core), `flip_average` (each member also sees
     the scan mirrored left to right, and counts as two), `min_component_ml` (smaller components are removed),
     `min_component_probability` (components of a lower mean probability are removed, even the last one),
+    `appearance` (see `inference.appearance`; without it the networks alone draw the border),
     `quality` (table from agreement to Dice). triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint:
     `modality` and the [low, high] of image features in training. files: sha256 by path. kind: "segments", or
     "refines" (one network that takes `review.network_input.CHANNELS`; its calibration holds the `gate`).
