@@ -70,6 +70,7 @@ def test_a_further_channel_is_added_and_removed_and_the_review_stays(desk: Desk)
     assert desk.workflow.mask is mask
     desk.workflow.segment()
     assert list(desk.networks.heard[-1])[1:] == ["t1c"]
+    assert desk.workflow.result["channels"] == {"flair": "FLAIR", "t1c": "after contrast"}
     desk.workflow.drop_channel("t1c")
     assert volumes(desk) == {"flair": "FLAIR", "t1c": ""}
     assert desk.state.message == "T1c was removed. Press Segment to use it."

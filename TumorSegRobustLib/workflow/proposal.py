@@ -48,14 +48,18 @@ class Proposal:
 
     @classmethod
     def of_networks(
-        cls, prediction: Prediction, assessment: Assessment, seconds: Mapping[str, float]
+        cls,
+        prediction: Prediction,
+        assessment: Assessment,
+        seconds: Mapping[str, float],
+        channels: Mapping[str, str],
     ) -> Proposal:
         maps = {
             "entropy": assessment.entropy,
             "mutual_information": assessment.mutual_information,
             "disagreement": assessment.disagreement,
         }
-        result = results.of_prediction(prediction, assessment, seconds)
+        result = results.of_prediction(prediction, assessment, seconds, channels)
         return cls(
             result,
             maps,

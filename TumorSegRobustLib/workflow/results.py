@@ -22,14 +22,21 @@ NO_ADAPTATION = {"tried": False, "accepted": False, "why": "not asked for"}
 
 
 def of_prediction(
-    prediction: Prediction, assessment: Assessment, seconds: Mapping[str, float]
+    prediction: Prediction,
+    assessment: Assessment,
+    seconds: Mapping[str, float],
+    channels: Mapping[str, str],
 ) -> dict[str, Any]:
-    """result.json of the networks' proposal; `seconds` of the steps around the prediction are merged in."""
+    """result.json of the networks' proposal; `seconds` of the steps around the prediction are merged in.
+
+    channels: what the volumes are called that the networks saw, by channel.
+    """
     trust = assessment.to_json()
     model = prediction.package
     return _plain(
         {
             "model": {key: model.get(key) for key in ("id", "version", "sha256", "licence")},
+            "channels": channels,
             "volume_ml": assessment.volume_ml,
             "tumour_core": core_of(prediction.core_mask, prediction.geometry),
             "lesions": trust["lesions"],
@@ -70,6 +77,7 @@ def of_nothing() -> dict[str, Any]:
     """result.json of a contour that no network proposed: the same keys, null where one would have spoken."""
     return {
         "model": None,
+        "channels": {},
         "volume_ml": 0.0,
         "tumour_core": None,
         "lesions": [],

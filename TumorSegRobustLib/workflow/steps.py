@@ -19,6 +19,7 @@ from .networks import Networks
 from .proposal import Proposal
 from .reviewing import FIRST, Review
 from .rooms import Origin, Rooms, Structure
+from .state import State
 
 if TYPE_CHECKING:
     from ..image import DicomSeries, Image
@@ -47,9 +48,12 @@ def open_image(
 
 
 def segment(
-    rooms: Rooms, networks: Networks, case: Case, folder: Path, target: str, progress: Progress
+    rooms: Rooms, networks: Networks, case: Case, folder: Path, chosen: State, progress: Progress
 ) -> Review:
-    """Predict, judge, and begin a review of the proposal in a journal of its own."""
+    """Predict, judge, and begin a review of the proposal in a journal of its own.
+
+    chosen: when Segment was pressed; its `target` is contoured, its `inputs` are what the networks see.
+    """
     began = time.perf_counter()
     prediction = networks.predict(case, progress.part(0.0, 0.9))
     progress.report(0.9, "Judging how far to trust the contour.")
@@ -58,8 +62,9 @@ def segment(
     now = time.perf_counter()
     seconds = {"open": case.seconds, "assess": now - judged, "total": case.seconds + now - began}
     progress.report(0.97, "Beginning the review.")
-    proposal = Proposal.of_networks(prediction, assessment, seconds)
-    return begin(rooms, case, proposal.of_core() if target == CORE else proposal, folder)
+    seen = {one.name: one.volume for one in chosen.inputs if one.volume}
+    proposal = Proposal.of_networks(prediction, assessment, seconds, seen)
+    return begin(rooms, case, proposal.of_core() if chosen.target == CORE else proposal, folder)
 
 
 def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:

@@ -227,10 +227,10 @@ class Workflow:
 
     def segment(self) -> None:
         """Let the networks propose a contour and say how far to trust it."""
-        target = self.state.target
+        chosen = self.state
 
         def work(case: Case, progress: Progress) -> Review:
-            return steps.segment(self._rooms, self._networks, case, self.work_folder, target, progress)
+            return steps.segment(self._rooms, self._networks, case, self.work_folder, chosen, progress)
 
         self._do.begin("segment", "Segmenting.", work)
 
