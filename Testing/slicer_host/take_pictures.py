@@ -17,7 +17,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 WIDTH, LEAST_HEIGHT = 400, 560  # points: what Slicer's module panel has on a screen of 1366x768
 PATIENCE_S = 300.0
-INCLUDED, EXCLUDED = (3.0, 7.0, 21.0), (15.0, 7.0, 21.0)  # LPS mm, as in the pictures of the browser panel
+INCLUDED, EXCLUDED = (40.6, -14.4, 28.1), (39.4, 15.6, 31.9)  # LPS mm, as in the pictures of the browser
 
 
 class Story:

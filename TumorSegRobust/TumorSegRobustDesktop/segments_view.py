@@ -36,6 +36,8 @@ class SegmentsView:
         active = next((segment for segment in state.segments if segment.active), None)
         names = [(f"{s.name} ({s.volume_ml:.1f} ml)", s.id) for s in state.segments]
         fill(ui.segmentSelector, names, active.id if active else None)
+        for row, segment in enumerate(state.segments):
+            ui.segmentSelector.setItemIcon(row, _swatch(segment.colour))
         blocked = ui.lockCheckBox.blockSignals(True)
         ui.lockCheckBox.setChecked(active is not None and active.locked)
         ui.lockCheckBox.blockSignals(blocked)
@@ -67,3 +69,12 @@ class SegmentsView:
 
     def _remove(self, *_args: Any) -> None:
         self._workflow().remove_segment(self._ui.segmentSelector.currentData)
+
+
+def _swatch(colour: tuple[int, int, int]) -> Any:
+    """A small square in the segment's colour."""
+    import qt
+
+    picture = qt.QPixmap(12, 12)
+    picture.fill(qt.QColor(*colour))
+    return qt.QIcon(picture)

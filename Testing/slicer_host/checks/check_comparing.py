@@ -54,6 +54,13 @@ def test_it_follows_a_click_and_shows_the_next_error(panel: Panel, tmp_path: Pat
     assert panel.ui.errorSelector.currentIndex == 0
 
 
+def test_an_error_is_chosen_from_the_list(panel: Panel, tmp_path: Path) -> None:
+    compare_with_the_ball(panel, tmp_path)
+    last = panel.ui.errorSelector.count
+    panel.choose("errorSelector", last)
+    assert panel.state.error_shown == last
+
+
 def test_errors_are_drawn_hidden_and_gone_with_the_reference(panel: Panel, tmp_path: Path) -> None:
     compare_with_the_ball(panel, tmp_path)
     assert panel.view.GetLabelVolumeID() == panel.binding.errors.node.GetID()

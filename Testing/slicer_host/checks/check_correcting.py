@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from panel import CENTRE, MISSED, OUTSIDE, Panel, ball, mouse_mode
+from panel import CENTRE, MISSED, OUTSIDE, SPACING_MM, Panel, ball, mouse_mode
 
 # ------------------------------------------------ correcting
 
@@ -113,6 +113,25 @@ def test_clicks_from_nothing_mark_what_they_say(panel: Panel) -> None:
     assert overlap > 0.8
 
 
+def test_a_place_is_chosen_from_the_list_and_the_tumour_is_found_again(panel: Panel) -> None:
+    panel.open_phantom()
+    axial = panel.scene.AddNewNodeByClass("vtkMRMLSliceNode")
+    axial.SetOrientationToAxial()
+    panel.press("emptyButton")
+    assert not panel.ui.tumourButton.enabled
+    panel.press("segmentButton")
+    panel.press("nextPlaceButton")
+    last = len(panel.state.places)
+    panel.choose("placeSelector", last)
+    assert panel.state.place == last
+    assert abs(axial.GetSliceOffset() - panel.state.places[-1].position_mm[2]) < 0.1
+    axial.SetSliceOffset(-40.0)
+    panel.press("tumourButton")
+    middle = panel.workflow.image.geometry.position_of(CENTRE)[2]
+    assert abs(axial.GetSliceOffset() - middle) <= SPACING_MM[2]
+    panel.scene.RemoveNode(axial)
+
+
 # ------------------------------------------------ uncertainty
 
 
@@ -124,8 +143,22 @@ def test_uncertainty_is_laid_over_the_scan_with_the_chosen_opacity(panel: Panel)
     assert panel.view.GetForegroundVolumeID() == panel.binding.overlay.GetID()
     panel.ui.overlaySlider.value = 25
     assert panel.view.GetForegroundOpacity() == 0.25
+    assert panel.shows("overlaySlider")
     panel.press("overlayCheckBox")
     assert panel.view.GetForegroundVolumeID() is None
+    assert not panel.shows("overlaySlider")
+
+
+def test_the_window_of_the_uncertainty_is_in_percentiles(panel: Panel) -> None:
+    from TumorSegRobustLib.scene import window_of
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("overlayCheckBox")
+    for low, high in ((50.0, 99.0), (20.0, 80.0)):
+        panel.ui.overlayWindow.minimumValue, panel.ui.overlayWindow.maximumValue = low, high
+        _, lowest, highest = panel.workflow.overlay("entropy", (low, high))
+        np.testing.assert_allclose(window_of(panel.binding.overlay), (lowest, highest), rtol=1e-4, atol=1e-5)
 
 
 def test_the_uncertainty_volume_is_not_offered_as_a_scan(panel: Panel) -> None:

@@ -31,6 +31,15 @@ def test_accepting_asks_for_a_name_and_records_it(panel: Panel) -> None:
     assert panel.ui.errorLabel.text == ""
 
 
+def test_the_comment_stands_beside_the_name_in_the_journal(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.ui.readerEdit.text, panel.ui.commentEdit.text = "Dr Example", "edge at the falx"
+    panel.press("acceptButton")
+    accepted = panel.workflow.session.accepted
+    assert (accepted.name, accepted.comment) == ("Dr Example", "edge at the falx")
+
+
 def test_saving_writes_the_files_of_the_command_line(panel: Panel, tmp_path: Path) -> None:
     import qt
 

@@ -42,6 +42,17 @@ def test_a_segment_is_added_by_name_and_receives_the_clicks(panel: Panel) -> Non
     np.testing.assert_array_equal(panel.contour(), proposed)
 
 
+def test_enter_in_the_field_adds_a_segment_and_each_is_listed_in_its_colour(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.ui.segmentEdit.text = "GTVn"
+    panel.ui.segmentEdit.returnPressed.emit()
+    panel.settle()
+    for row, segment in enumerate(panel.state.segments):
+        pixel = panel.ui.segmentSelector.itemIcon(row).pixmap(12, 12).toImage().pixelColor(6, 6)
+        assert (pixel.red(), pixel.green(), pixel.blue()) == segment.colour
+
+
 def test_a_point_in_a_locked_segment_is_refused_until_it_is_unlocked(panel: Panel) -> None:
     panel.open_phantom()
     panel.press("segmentButton")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from panel import MISSED, Panel, enabled_buttons
@@ -117,6 +118,14 @@ def test_every_control_has_a_tooltip(panel: Panel) -> None:
     ]
     assert len(controls) > 40
     assert [widget.name for widget in controls if not widget.toolTip.strip()] == []
+
+
+def test_every_control_is_used_in_some_check(panel: Panel) -> None:
+    """A control that nobody handles here would be one of which nobody knows whether it does anything."""
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("check_*.py"))
+    kinds = {"QProgressBar", *PRESSED, *OTHERS}
+    named = [widget.name for widget in vars(panel.ui).values() if widget.className() in kinds]
+    assert [name for name in named if f'"{name}"' not in text and f"ui.{name}" not in text] == []
 
 
 # Slicer's own keys: https://slicer.readthedocs.io/en/latest/user_guide/user_interface.html (Mouse & Keyboard
