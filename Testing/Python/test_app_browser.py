@@ -1,16 +1,14 @@
 """The panel as a clinician meets it: a real browser, the real server, the sample case and the shipped model.
 
-With TUMORSEGROBUST_SCREENSHOTS=1 the pictures for the documentation are taken along the way.
+The pictures for the documentation are taken by take_panel_pictures.py.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
@@ -30,7 +28,6 @@ from fixtures_browser import (
     volume_becomes,
     warm_pixels,
 )
-from PIL import Image
 from playwright.sync_api import Page
 
 
@@ -48,20 +45,16 @@ def page() -> Iterator[Page]:
         yield a_page(browser)
 
 
-def test_from_the_sample_case_to_an_rtstruct(
-    address: str, page: Page, tmp_path: Path, repository: Path
-) -> None:
+def test_from_the_sample_case_to_an_rtstruct(address: str, page: Page, tmp_path: Path) -> None:
     asked: list[str] = []
     troubles: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    take = picture_taker(page, repository)
 
     # Open: the empty page says what to do, a wrong path gets one line, the token leaves the address.
     page.goto(address)
     page.wait_for_selector("text=Open a scan to begin")
     assert "token" not in page.url
-    take("1-start")
     page.fill("#path", "/nowhere/scan.nii.gz")
     page.press("#path", "Enter")
     status_becomes(page, r"/nowhere/scan\.nii\.gz does not exist")
@@ -80,7 +73,6 @@ def test_from_the_sample_case_to_an_rtstruct(
     assert proposed > 1
     assert page.inner_text("#triage") in ("Accept", "Review", "Reject")
     assert re.fullmatch(r"[01]\.\d\d", page.inner_text("#dice"))
-    take("2-segmented")
 
     # Trust: the uncertainty is drawn over the scan, and taken away again.
     plain = warm_pixels(page)
@@ -91,7 +83,6 @@ def test_from_the_sample_case_to_an_rtstruct(
     assert row is not None
     assert button is not None
     assert button["x"] + button["width"] <= row["x"] + row["width"] + 1, "nothing is cut off"
-    take("3-uncertainty")
     page.keyboard.press("u")
     until(page, lambda: warm_pixels(page) < plain + 100)
 
@@ -120,7 +111,6 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.mouse.click(x + 8, y)
     page.wait_for_selector("text=2 clicks")
     volume_becomes(page, lambda ml: ml < grown)
-    take("4-corrected")
     page.keyboard.press("Control+z")
     volume_becomes(page, lambda ml: ml == grown)
     page.click("#undo")
@@ -153,8 +143,6 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.wait_for_selector("#errors .place-shown")
     steps = page.locator(".steps")  # nothing is cut off at the side
     assert steps.evaluate("(e) => e.scrollWidth <= e.clientWidth")
-    page.locator("#errors").scroll_into_view_if_needed()
-    take("6-compared")
     page.keyboard.press("Control+Shift+Z")
     until(page, lambda: "1.00" in page.inner_text("#compare-rows"))
     page.click("#stop-comparing")
@@ -164,7 +152,6 @@ def test_from_the_sample_case_to_an_rtstruct(
     page.fill("#reviewer", "A. Clinician")
     page.click("#accept")
     page.wait_for_selector("text=Accepted by A. Clinician")
-    take("5-accepted")
     page.fill("#roi-name", "GTVp_test")
     page.fill("#folder", str(tmp_path / "plan"))
     page.click("#export-rtstruct:not([disabled])")
@@ -265,20 +252,3 @@ def assert_structure_set(path: Path, name: str) -> None:
     assert [roi.ROIName for roi in structures.StructureSetROISequence] == [name]
     (contours,) = structures.ROIContourSequence
     assert len(contours.ContourSequence) >= 3
-
-
-def picture_taker(page: Page, repository: Path) -> Callable[[str], None]:
-    """Writes Resources/Screenshots/<name>.png where pictures are wanted, else does nothing."""
-    if not os.environ.get("TUMORSEGROBUST_SCREENSHOTS"):
-        return lambda name: None
-    folder = repository / "Resources" / "Screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def take(name: str) -> None:
-        page.mouse.move(170, 760)
-        page.wait_for_timeout(2500)  # the server sends the last picture in full quality when nothing moves
-        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        smaller = picture.point(lambda value: value & 0xFC)  # noise in the last bits is half of the file
-        smaller.save(folder / f"panel-{name}.png", optimize=True)
-
-    return take
