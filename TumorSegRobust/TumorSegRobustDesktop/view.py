@@ -45,6 +45,7 @@ STEPS: dict[str, Callable[[State], bool]] = {
     "compareSection": lambda state: state.volume_ml is not None,
 }
 _STAYS_CLOSED = "compareSection"  # for those who have a reference: the steps before it need the room
+_LONGEST = 40  # letters of a scan's name in a heading
 _NEED_PACKAGES = frozenset({"segment", "start_empty", "resume"})
 
 
@@ -111,7 +112,16 @@ class PanelView:
         button.setToolTip(why_not or self._hints[name])
 
     def _open_steps(self, state: State) -> None:
-        """A step opens when it becomes usable; whether it is open then is the user's affair."""
+        """A step opens when it becomes usable; whether it is open then is the user's affair.
+
+        The first one closes once there is a contour, for the steps below need the room of a small screen, and
+        opens again with the next scan; closed, it says which scan it is.
+        """
+        contour, scan = state.volume_ml is not None, self._ui.scanSection
+        if self._usable.get("contour") != contour:
+            self._usable["contour"] = contour
+            scan.setProperty("collapsed", contour)
+        scan.setProperty("text", _("1. Scan") + (f": {state.image_name[:_LONGEST]}" if contour else ""))
         for name, usable in STEPS.items():
             section, now = getattr(self._ui, name), usable(state)
             if self._usable.get(name) != now:

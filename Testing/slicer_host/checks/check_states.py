@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from panel import MISSED, Panel, enabled_buttons
+from panel import MISSED, Panel, add_phantom, enabled_buttons
 
 # Buttons that give commands, by the states in which they may be pressed (a scan that is not from DICOM).
 ALWAYS = {"sampleButton"}
@@ -55,24 +55,25 @@ def accepted(panel: Panel) -> None:
 @pytest.mark.parametrize(
     ("way", "buttons", "open_steps"),
     [
-        (start, ALWAYS, 1),
-        (opened, READY, 2),
-        (from_nothing, REVIEW, 5),
-        (segmented, REVIEW | {"nextPlaceButton"}, 5),
-        (corrected, CORRECTED, 5),
-        (undone, REVIEW | {"redoButton", "nextPlaceButton"}, 5),
-        (accepted, CORRECTED - {"acceptButton"}, 5),
+        (start, ALWAYS, "1"),
+        (opened, READY, "12"),
+        (from_nothing, REVIEW, "2345"),
+        (segmented, REVIEW | {"nextPlaceButton"}, "2345"),
+        (corrected, CORRECTED, "2345"),
+        (undone, REVIEW | {"redoButton", "nextPlaceButton"}, "2345"),
+        (accepted, CORRECTED - {"acceptButton"}, "2345"),
     ],
 )
 def test_every_state_enables_just_what_it_should(
-    panel: Panel, way: Callable[[Panel], None], buttons: set[str], open_steps: int
+    panel: Panel, way: Callable[[Panel], None], buttons: set[str], open_steps: str
 ) -> None:
     way(panel)
     assert enabled_buttons(panel) == buttons
     sections = [getattr(panel.ui, name) for name in STEPS]
-    assert [section.collapsed for section in sections] == [False] * open_steps + [True] * (6 - open_steps)
-    usable = max(open_steps, 6 if open_steps == 5 else 0)
-    assert [section.enabled for section in sections] == [True] * usable + [False] * (6 - usable)
+    assert [not section.collapsed for section in sections] == [name in open_steps for name in "123456"]
+    contour = open_steps == "2345"
+    assert [section.enabled for section in sections] == [contour or name in open_steps for name in "123456"]
+    assert panel.ui.scanSection.text == ("1. Scan: Phantom" if contour else "1. Scan")
 
 
 def test_while_the_networks_run_nothing_but_cancel_may_be_pressed(panel: Panel) -> None:
@@ -97,12 +98,34 @@ def test_what_cannot_be_pressed_says_why(panel: Panel) -> None:
             assert button.toolTip == panel.state.why_not[BUTTONS[name]]
 
 
-def test_a_step_that_the_user_has_closed_stays_closed(panel: Panel) -> None:
+def test_a_step_that_the_user_has_opened_or_closed_stays_so(panel: Panel) -> None:
     segmented(panel)
     panel.ui.trustSection.collapsed = True
+    panel.ui.scanSection.collapsed = False
     panel.press("includeButton")
     panel.place("include", MISSED)
     assert panel.ui.trustSection.collapsed
+    assert not panel.ui.scanSection.collapsed
+
+
+def test_the_first_step_opens_again_with_the_next_scan(panel: Panel) -> None:
+    segmented(panel)
+    assert panel.ui.scanSection.collapsed
+    panel.ui.scanSelector.setCurrentNode(add_phantom(panel.scene, "Second"))
+    panel.settle()
+    assert not panel.ui.scanSection.collapsed
+
+
+def test_what_a_correction_needs_fits_on_a_small_screen(panel: Panel) -> None:
+    """1366x768: some 560 points are left for the panel; the steps up to Correct do with them."""
+    corrected(panel)
+    parent = panel.widget.parent
+    for _turn in range(3):
+        parent.resize(400, max(parent.heightForWidth(400), parent.sizeHint().height()))
+        parent.show()
+        panel.breathe()
+    bottom = panel.ui.correctSection.mapTo(parent, panel.ui.correctSection.rect.bottomRight())
+    assert bottom.y() <= 560
 
 
 # ------------------------------------------------ tooltips, keys, looks
