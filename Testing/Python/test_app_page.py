@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fixtures_browser import (
     a_panel,
     bright_pixels,
     other_slices,
+    status_becomes,
     until,
 )
 from playwright.sync_api import Browser, Page
@@ -205,6 +207,59 @@ def test_grey_values_are_dragged_and_come_back(page: Page, overlay: bool) -> Non
         "usual => window.trame.state.state.window.every((v, n) => Math.abs(v - usual[n]) < 1)", arg=usual
     )
     page.evaluate("window.trame.state.set('overlay_shown', false)")
+
+
+@pytest.mark.parametrize(
+    ("slider", "name", "part"),
+    [("overlay-opacity", "overlay_opacity", 0), ("overlay-window", "overlay_percentile", 1)],
+)
+def test_how_the_uncertainty_is_drawn_follows_its_sliders(
+    page: Page, slider: str, name: str, part: int
+) -> None:
+    emptied(page)
+    page.click("#overlay")
+    page.wait_for_selector(".legend-bar")
+    before = page.evaluate(f"window.trame.state.state.{name}")
+    page.locator(f".v-input:has(#{slider}) [role=slider], .v-input:has([id^='{slider}']) [role=slider]").nth(
+        part
+    ).press("ArrowLeft")
+    page.wait_for_function(
+        "([name, before]) => JSON.stringify(window.trame.state.state[name]) !== before",
+        arg=[name, json.dumps(before, separators=(",", ":"))],
+    )
+    page.click("#overlay")
+
+
+def test_the_brush_follows_its_slider(page: Page) -> None:
+    emptied(page)
+    page.click("#paint")
+    page.locator(".v-input:has(#brush-radius) [role=slider]").press("ArrowRight")
+    page.wait_for_function("() => window.trame.state.state.brush_mm === 5.5")
+    page.locator(".v-input:has(#brush-radius) [role=slider]").press("ArrowLeft")
+    page.wait_for_function("() => window.trame.state.state.brush_mm === 5")
+    page.keyboard.press("Escape")
+
+
+def test_a_slice_follows_its_slider_and_a_view_its_reset(page: Page) -> None:
+    until(page, lambda: len(other_slices(page)) == 3)
+    before = other_slices(page)[0]
+    page.locator(".view-slider [role=slider]").nth(0).press("ArrowRight")
+    until(page, lambda: other_slices(page)[0] != before)
+    page.locator("[title='Show the whole scan']").nth(0).click()
+    until(page, lambda: other_slices(page)[0] == before)
+
+
+def test_another_model_is_chosen_from_the_list(page: Page) -> None:
+    page.click("#change-scan")
+    page.click(".package")
+    page.click(".v-list-item >> text=/RESEARCH ONLY/")
+    state_becomes(page, "panel.model.value === 'brain-mr-research' && !panel.targets.length")
+    status_becomes(page, "Model: RESEARCH ONLY")
+    page.click(".package")
+    page.click(".v-list-item >> text=/generated heads only/")
+    state_becomes(page, "panel.model.value === 'brain-mr' && panel.targets.length === 2")
+    page.click("#keep-scan")
+    page.wait_for_selector("#scan-name")
 
 
 # ------------------------------------------------ views

@@ -19,6 +19,7 @@
   window.addEventListener("keydown", (event) => {
     const repeats = /^Page/.test(event.key);
     if (typing(event.target) || (event.repeat && !repeats)) return;
+    if (repeats && event.target.closest?.("[role=slider]")) return;
     if (document.querySelector(".v-overlay--active.v-dialog, .elsewhere")) return;
     const name = nameOf(event);
     if (!name || !window.trame) return;
