@@ -18,6 +18,7 @@ from TumorSegRobustLib.scene import (
     image_to_volume,
     kept_review,
     mask_to_segment,
+    other_segments,
     place_in_words,
     segment_to_mask,
 )
@@ -184,11 +185,34 @@ def test_without_its_journal_the_contour_stays_and_that_is_told(
     other = Workflow(work_folder=tmp_path / "other", background=False, rooms=head.toy_rooms())
     binding = SceneBinding(scene, other, several_scans=True)
     binding.open_volume(volume)
-    with pytest.raises(UnusableInput, match=r"not on this computer .* stays in the scene as Tumour"):
+    with pytest.raises(UnusableInput, match=r"not on this computer .* in the scene as Tumour \(saved\)"):
         binding.resume_kept()
     assert other.state.phase == "ready"
-    assert kept_review(scene, volume).node.GetSegmentation().GetNumberOfSegments() == 2
+    assert kept_review(scene, volume) is None
+    other.start_empty()
+    assert of_class(scene, "Segmentation") == ["Tumour (saved)", "Tumour"]
+    (first, _node, id_), *_ = other_segments(scene, binding.segmentation)
+    assert first == "Tumour (saved): GTVp"
+    saved = scene.GetFirstNode("Tumour (saved)", "vtkMRMLSegmentationNode")
+    assert segment_to_mask(saved, id_, head.GEOMETRY).any()
     other.close()
+
+
+def test_a_damaged_journal_is_told_and_its_contour_is_not_drawn_over(
+    scene: slicer.vtkMRMLScene, workflow: Workflow, reviewed: SceneBinding, tmp_path: Path
+) -> None:
+    journal = workflow.session.journal_path
+    volume = saved_and_loaded(scene, reviewed, tmp_path)
+    workflow.close()
+    journal.write_text("no journal\n")
+    again = Workflow(work_folder=tmp_path / "work", background=False, rooms=head.toy_rooms())
+    binding = SceneBinding(scene, again, several_scans=True)
+    binding.open_volume(volume)
+    with pytest.raises(UnusableInput):
+        binding.resume_kept()
+    again.start_empty()
+    assert of_class(scene, "Segmentation") == ["Tumour (saved)", "Tumour"]
+    again.close()
 
 
 # ------------------------------------------------ what a host does besides painting

@@ -14,7 +14,7 @@ from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_beside, file_under_patient
 from TumorSegRobustLib.scene.host_edits import HostEdits
-from TumorSegRobustLib.scene.kept_review import keep, kept_review
+from TumorSegRobustLib.scene.kept_review import disown, keep, kept_review
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
@@ -132,10 +132,10 @@ class SceneBinding:
             return False
         journal = kept.journal_here(self._workflow.work_folder)
         if journal is None:
-            kept.node.GetDisplayNode().SetVisibility(True)
+            disown(kept.node)
             self._workflow.refuse(
                 f"The review saved with this scene is not on this computer ({kept.journal.name}). Its "
-                f"contour stays in the scene as {kept.node.GetName()}; segment anew, or start from nothing."
+                f"contour stays in the scene as {kept.node.GetName()}: compare with it, or start anew."
             )
             return False
         self._chosen_in = (journal, kept.segment)
@@ -217,8 +217,7 @@ class SceneBinding:
             return
         if self.segments is None:
             first = self._workflow.state.segments[0]
-            kept = kept_review(self._scene, self.volume) if self._several_scans else None
-            shown = kept.node if kept else None
+            shown = self._node_before()
             self.segments = SegmentNodes(self._scene, self.volume, first, self._edits, shown)
             self.segments.node.GetDisplayNode().SetVisibility(True)
             file_beside(self._scene, self.segments.node, self.volume)
@@ -286,6 +285,16 @@ class SceneBinding:
         if self._several_scans and session is not None and segments is not None:
             active = next((s.id for s in self._workflow.state.segments if s.active), 0)
             keep(segments.node, session.journal_path, active)
+
+    def _node_before(self) -> vtkMRMLSegmentationNode | None:
+        """The node that showed this very review before; one that shows another review is not drawn over."""
+        kept, session = kept_review(self._scene, self.volume), self._workflow.session
+        if kept is None or session is None or not self._several_scans:
+            return None
+        if kept.name == session.journal_path.stem:
+            return kept.node
+        disown(kept.node)
+        return None
 
     def _choose_again(self) -> None:
         """The segment that was chosen when the scene was saved is chosen again, once its review goes on."""

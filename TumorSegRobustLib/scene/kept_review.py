@@ -54,6 +54,15 @@ def kept_review(scene: vtkMRMLScene, volume: vtkMRMLVolumeNode | None) -> KeptRe
     return None
 
 
+def disown(node: vtkMRMLSegmentationNode) -> None:
+    """Leave the node as it is, for good: its review cannot go on here, and none shall be drawn over it."""
+    for attribute in (JOURNAL, CHOSEN):
+        node.RemoveAttribute(attribute)
+    node.SetName(f"{node.GetName()} (saved)")
+    if node.GetDisplayNode() is not None:
+        node.GetDisplayNode().SetVisibility(True)
+
+
 def number_segment(segment: vtkSegment, number: int) -> None:
     """Note which segment of the review this is."""
     segment.SetTag(CHOSEN, str(number))

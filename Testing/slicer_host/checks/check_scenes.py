@@ -98,9 +98,10 @@ def test_on_another_computer_the_contour_stays_and_the_missing_journal_is_told(
     save_and_load(panel, tmp_path, lambda: shutil.rmtree(panel.folder / "work" / "journals"))
     assert panel.state.phase == "ready"
     assert "is not on this computer" in panel.ui.errorLabel.text
-    assert of_class(panel, "Segmentation") == ["Tumour"]
     panel.press("segmentButton")
     np.testing.assert_array_equal(masks(panel)[0], panel.workflow.mask)
+    assert of_class(panel, "Segmentation") == ["Tumour (saved)", "Tumour"]
+    assert panel.ui.sceneSegmentSelector.findText("Tumour (saved): GTVn") > 0
 
 
 def test_nothing_that_the_journal_has_is_saved_twice(panel: Panel, tmp_path: Path) -> None:
