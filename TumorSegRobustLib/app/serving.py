@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -117,10 +118,10 @@ async def _run(server: Server, port: int) -> None:
 def _end_in_good_order(loop: asyncio.AbstractEventLoop) -> None:
     """A closed terminal or a log-off ends the panel as Ctrl-C does, so that nothing dropped stays behind."""
     task = asyncio.current_task()
+    if task is None or sys.platform == "win32":  # whose loops take no signals
+        return
     for name in ("SIGTERM", "SIGHUP"):
-        if task is not None and hasattr(signal, name):
-            with contextlib.suppress(NotImplementedError):  # Windows
-                loop.add_signal_handler(getattr(signal, name), task.cancel)
+        loop.add_signal_handler(getattr(signal, name), task.cancel)
 
 
 def _check_port(port: int) -> None:
