@@ -174,6 +174,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/scene/binding.py
   TumorSegRobustLib/scene/colours.py
   TumorSegRobustLib/scene/error_overlay.py
+  TumorSegRobustLib/scene/going_on.py
   TumorSegRobustLib/scene/hierarchy.py
   TumorSegRobustLib/scene/host_edits.py
   TumorSegRobustLib/scene/kept_review.py

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLScene, vtkMRMLSegmentationNod
 
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
+from TumorSegRobustLib.scene.going_on import GoingOn
 from TumorSegRobustLib.scene.hierarchy import file_beside, file_under_patient
 from TumorSegRobustLib.scene.host_edits import HostEdits
-from TumorSegRobustLib.scene.kept_review import disown, keep, kept_review
 from TumorSegRobustLib.scene.markups import clicks_to_fiducials, create_fiducials
 from TumorSegRobustLib.scene.overlay import overlay_volume, set_overlay_window, update_overlay
 from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
@@ -42,7 +41,7 @@ class SceneBinding:
         self._workflow = workflow
         self._several_scans = several_scans
         self._edits = HostEdits(workflow, lambda: self.segments, self._follow_segments)
-        self._chosen_in: tuple[Path, int] | None = None
+        self._going_on = GoingOn(scene, workflow, several_scans)
         self.volume: vtkMRMLScalarVolumeNode | None = None
         self.segments: SegmentNodes | None = None
         self.overlay: vtkMRMLScalarVolumeNode | None = None
@@ -127,20 +126,7 @@ class SceneBinding:
 
         Where its journal is not on this computer, that is told, and what the scene shows stays as it is.
         """
-        kept = kept_review(self._scene, self.volume)
-        if kept is None:
-            return False
-        journal = kept.journal_here(self._workflow.work_folder)
-        if journal is None:
-            disown(kept.node)
-            self._workflow.refuse(
-                f"The review saved with this scene is not on this computer ({kept.journal.name}). Its "
-                f"contour stays in the scene as {kept.node.GetName()}: compare with it, or start anew."
-            )
-            return False
-        self._chosen_in = (journal, kept.segment)
-        self._workflow.resume(journal)
-        return True
+        return self._going_on.resume(self.volume)
 
     def look_at_edits(self) -> None:
         """Take over what a host has changed without telling (a mask erased as a whole, say)."""
@@ -194,7 +180,7 @@ class SceneBinding:
             return  # one more channel of the scan that is shown already
         self._image = image
         self._leave_contour()
-        self._chosen_in = None
+        self._going_on.forget()
         if image is None:
             self.volume = None
             self._layers()
@@ -217,14 +203,14 @@ class SceneBinding:
             return
         if self.segments is None:
             first = self._workflow.state.segments[0]
-            shown = self._node_before()
+            shown = self._going_on.node_before(self.volume)
             self.segments = SegmentNodes(self._scene, self.volume, first, self._edits, shown)
             self.segments.node.GetDisplayNode().SetVisibility(True)
             file_beside(self._scene, self.segments.node, self.volume)
         self._follow_segments()
         self._follow_overlay(box)
-        self._keep()
-        self._choose_again()
+        self._going_on.note(self.segments.node)
+        self._going_on.choose_again()
 
     def _follow_segments(self) -> None:
         workflow = self._workflow
@@ -239,7 +225,8 @@ class SceneBinding:
         if described and described != self._described:
             self._follow_segments()
         self._described = described
-        self._keep()
+        if self.segments is not None:
+            self._going_on.note(self.segments.node)
         if state.clicks == self._shown_clicks:
             return
         self._shown_clicks = state.clicks
@@ -278,32 +265,6 @@ class SceneBinding:
             overlay, self.overlay = self.overlay, None
             self._layers()
             self._scene.RemoveNode(overlay)
-
-    def _keep(self) -> None:
-        """Note in the scene which review it shows."""
-        session, segments = self._workflow.session, self.segments
-        if self._several_scans and session is not None and segments is not None:
-            active = next((s.id for s in self._workflow.state.segments if s.active), 0)
-            keep(segments.node, session.journal_path, active)
-
-    def _node_before(self) -> vtkMRMLSegmentationNode | None:
-        """The node that showed this very review before; one that shows another review is not drawn over."""
-        kept, session = kept_review(self._scene, self.volume), self._workflow.session
-        if kept is None or session is None or not self._several_scans:
-            return None
-        if kept.name == session.journal_path.stem:
-            return kept.node
-        disown(kept.node)
-        return None
-
-    def _choose_again(self) -> None:
-        """The segment that was chosen when the scene was saved is chosen again, once its review goes on."""
-        chosen_in, self._chosen_in = self._chosen_in, None
-        session, segments = self._workflow.session, self._workflow.state.segments
-        if chosen_in is None or session is None or session.journal_path != chosen_in[0]:
-            return
-        if any(s.id == chosen_in[1] and not s.active for s in segments):
-            self._workflow.choose_segment(chosen_in[1])
 
     def _leave_contour(self) -> None:
         """Another scan is opened: its contour takes the place of this one."""
