@@ -26,9 +26,11 @@ class SceneMemory:
 
     def note(self, state: State) -> None:
         """Bring the parameter node up to date."""
+        from TumorSegRobustLib.scene import place_of
+
         session = self._logic.workflow.session
         active = next((str(s.id) for s in state.segments if s.active), "")
-        journal = str(session.journal_path) if session is not None else ""
+        journal = place_of(session.journal_path) if session is not None else ""
         name = session.journal_path.stem if session is not None else ""
         for key, value in ((JOURNAL, journal), (REVIEW, name), (SEGMENT, active), (PACKAGE, state.package)):
             if self.parameters.GetParameter(key) != value and (value or key != PACKAGE):

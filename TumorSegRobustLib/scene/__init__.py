@@ -9,7 +9,7 @@ from TumorSegRobustLib.scene.colours import uncertainty_colours, uncertainty_tab
 from TumorSegRobustLib.scene.error_overlay import COLOURS as ERROR_COLOURS
 from TumorSegRobustLib.scene.error_overlay import ErrorOverlay
 from TumorSegRobustLib.scene.hierarchy import file_under_patient
-from TumorSegRobustLib.scene.kept_review import KeptReview, kept_review
+from TumorSegRobustLib.scene.kept_review import KeptReview, kept_review, place_of
 from TumorSegRobustLib.scene.layouts import AXIAL_LARGE, FOUR_UP, choose_layout, layout_of
 from TumorSegRobustLib.scene.markups import (
     PlacedClicks,
@@ -63,6 +63,7 @@ __all__ = [
     "other_segments",
     "overlay_volume",
     "place_in_words",
+    "place_of",
     "point_at",
     "ras_of",
     "segment_to_mask",

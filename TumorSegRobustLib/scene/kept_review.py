@@ -2,13 +2,14 @@
 
 It stands on the segmentation node, one for each scan of the scene, so that it survives saving, loading, and
 merging scenes, where identifiers change. The journal itself lies in the user's work folder: the scene shows
-what was, the journal says it.
+what was, the journal says it. Only its place in that folder is noted, for a scene is passed on and the names
+of folders tell who somebody is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import vtk
 from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLVolumeNode, vtkSegment
@@ -19,10 +20,10 @@ CHOSEN = "TumorSegRobust.Segment"  # on the node: the chosen segment; as tag of 
 
 @dataclass(frozen=True)
 class KeptReview:
-    """A review that the scene shows. journal: where it was written. segment: number of the chosen one."""
+    """A review that the scene shows. journal: below the work folder. segment: number of the chosen one."""
 
     node: vtkMRMLSegmentationNode
-    journal: Path
+    journal: PurePosixPath
     segment: int
 
     @property
@@ -31,14 +32,19 @@ class KeptReview:
         return self.journal.stem
 
     def journal_here(self, work_folder: Path) -> Path | None:
-        """The journal on this computer, at its old place or in the work folder; None where it is not."""
-        places = (self.journal, work_folder / "journals" / self.journal.name)
-        return next((place for place in places if place.is_file()), None)
+        """The journal on this computer; None where it is not."""
+        place = work_folder / self.journal.parent.name / self.journal.name
+        return place if place.is_file() else None
+
+
+def place_of(journal: Path) -> str:
+    """Where a journal lies below the work folder: "journals/<scan>-<moment>.jsonl"."""
+    return f"{journal.parent.name}/{journal.name}"
 
 
 def keep(node: vtkMRMLSegmentationNode, journal: Path, segment: int) -> None:
     """Note on the node which review it shows."""
-    for attribute, value in ((JOURNAL, str(journal)), (CHOSEN, str(segment))):
+    for attribute, value in ((JOURNAL, place_of(journal)), (CHOSEN, str(segment))):
         if node.GetAttribute(attribute) != value:
             node.SetAttribute(attribute, value)
 
@@ -50,7 +56,7 @@ def kept_review(scene: vtkMRMLScene, volume: vtkMRMLVolumeNode | None) -> KeptRe
         journal = node.GetAttribute(JOURNAL)
         role = node.GetReferenceImageGeometryReferenceRole()
         if journal and volume is not None and node.GetNodeReference(role) is volume:
-            return KeptReview(node, Path(journal), int(node.GetAttribute(CHOSEN) or 0))
+            return KeptReview(node, PurePosixPath(journal), int(node.GetAttribute(CHOSEN) or 0))
     return None
 
 

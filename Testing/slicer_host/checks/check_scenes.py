@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,7 +72,18 @@ def test_the_parameter_node_tells_scan_package_journal_review_and_segment(panel:
     assert kept.GetNodeReference("Scan") is node()
     journal = panel.workflow.session.journal_path
     values = {key: kept.GetParameter(key) for key in ("Package", "Journal", "Review", "Segment")}
-    assert values == {"Package": "another", "Journal": str(journal), "Review": journal.stem, "Segment": "2"}
+    named = {"Package": "another", "Journal": f"journals/{journal.name}", "Review": journal.stem}
+    assert values == {**named, "Segment": "2"}
+
+
+def test_a_saved_scene_names_no_folder_of_the_computer(panel: Panel, tmp_path: Path) -> None:
+    reviewed(panel)
+    assert panel.scene.WriteToMRB(str(tmp_path / "scene.mrb"))
+    with zipfile.ZipFile(tmp_path / "scene.mrb") as archive:
+        (scene,) = (name for name in archive.namelist() if name.endswith(".mrml"))
+        text = archive.read(scene).decode("utf-8")
+    assert "journals/" in text
+    assert str(panel.folder) not in text
 
 
 def test_a_loaded_scene_uses_the_package_it_was_saved_with(panel: Panel, tmp_path: Path) -> None:
