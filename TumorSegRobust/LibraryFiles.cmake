@@ -272,7 +272,6 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/field.py
   TumorSegRobustLib/trust/lesions.py
   TumorSegRobustLib/trust/live.py
-  TumorSegRobustLib/trust/looks.py
   TumorSegRobustLib/trust/places.py
   TumorSegRobustLib/trust/quality.py
   TumorSegRobustLib/trust/shift.py

@@ -83,21 +83,6 @@ def test_members_that_contradict_each_other_come_first():
     assert places[0].score == pytest.approx(3 * places[1].score)  # 1 + 4 per bit
 
 
-def test_doubt_that_the_image_speaks_against_comes_last():
-    like, unlike = a_ball((20, 10, 48), 6), a_ball((20, 50, 48), 6)
-    probability = a_map((like, 0.4), (unlike, 0.4))
-    image = np.where(a_ball(TUMOUR, 16) | like, np.float32(200), np.float32(100))
-    image[unlike] = 60
-    image[:, :, :2] = 0  # air
-    without = find_places(probability, probability > 0.5, GEOMETRY)
-    places = find_places(probability, probability > 0.5, GEOMETRY, image)
-
-    assert without[0].score == pytest.approx(without[1].score)
-    assert like[GEOMETRY.index_of(places[0].position_mm)]
-    assert places[0].score > without[0].score
-    assert sum(place.score for place in places[1:]) < without[1].score
-
-
 def test_clicks_that_included_promise_more_missing_tumour():
     missing, wrong = a_ball((20, 10, 48), 6), a_ball((20, 50, 48), 6)
     probability = a_map((missing, 0.3), (wrong, 0.7))
@@ -165,7 +150,6 @@ def test_the_axial_axis_is_the_one_that_runs_from_feet_to_head():
 def test_nothing_given_is_changed():
     probability = a_map((a_ball(FAR, 6), 0.3))
     mask, disagreement = probability > 0.5, np.full(GEOMETRY.shape, 0.1, np.float32)
-    image = np.ones(GEOMETRY.shape, np.float32)
-    for array in (probability, mask, image, disagreement):  # a contour on show is read-only
+    for array in (probability, mask, disagreement):  # a contour on show is read-only
         array.flags.writeable = False
-    assert len(find_places(probability, mask, GEOMETRY, image, disagreement)) == 1
+    assert len(find_places(probability, mask, GEOMETRY, disagreement)) == 1

@@ -88,7 +88,6 @@ def guide_of(session: ReviewSession, image: Image, mutual_information: np.ndarra
             session.probability,
             session.mask,
             image.geometry,
-            image.voxels,
             mutual_information,
             seen=[*looked_at, *(click.position_mm for click in session.clicks)],
             lean=lean_of([click.include for click in session.clicks]),

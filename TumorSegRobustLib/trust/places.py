@@ -13,14 +13,12 @@ from TumorSegRobustLib.image import Geometry
 from TumorSegRobustLib.inference import bounding_box
 
 from .field import Field
-from .looks import looks_of
 
 Kind = Literal["missed", "false", "beyond", "within"]
 Position = tuple[float, float, float]
 Box = tuple[slice, slice, slice]
 
-_SUREST = 0.02  # as far as a review goes, and a click reaches
-_AROUND_MM = 20.0
+_AROUND_MM = 10.0  # as far as the blur reaches
 
 _REASONS: dict[Kind, str] = {
     "missed": "may be missed tumour",
@@ -40,8 +38,6 @@ class PlaceSettings:
     """A scan without a voxel between this and its complement has no places."""
     least_doubt: float = 0.2
     """Blocks surer than this are no place to look at: over a whole scan they would add up."""
-    looks_weight: float = 1.0
-    """How far the looks count, beside the probability."""
     disagreement_weight: float = 4.0
     """How much more a voxel counts per bit of mutual information: members that contradict each other are
     wrong more often than members that are unsure alike."""
@@ -97,8 +93,8 @@ def lean_of(includes: Sequence[bool]) -> float:
 
 
 def surroundings(box: Box, geometry: Geometry) -> Box:
-    """The box with 20 mm around it, within the scan: where looks are compared. All that `find_places` needs,
-    when `box` holds the contour and every doubt.
+    """The box with 10 mm around it, within the scan: all that `find_places` needs, when `box` holds the
+    contour and every doubt.
     """
     k, j, i = (
         slice(max(0, side.start - round(_AROUND_MM / step)), min(n, side.stop + round(_AROUND_MM / step)))
@@ -111,7 +107,6 @@ def find_places(
     probability: NDArray,
     mask: NDArray,
     geometry: Geometry,
-    image: NDArray | None = None,
     mutual_information: NDArray | None = None,
     seen: Sequence[Position] = (),
     lean: float = 0.5,
@@ -119,14 +114,13 @@ def find_places(
 ) -> tuple[Place, ...]:
     """Places that are worth a look, at most `settings.most`, the most promising first; () where all is sure.
 
-    probability: (k, j, i) in [0, 1], as it is now. mask: bool, the contour now. image: its voxels (None: the
-    looks are not weighed). mutual_information: bits, of the networks (None: not weighed). seen: LPS mm of
-    clicks and of places looked at. lean: see `lean_of`.
+    probability: (k, j, i) in [0, 1], as it is now. mask: bool, the contour now. mutual_information: bits, of
+    the networks (None: not weighed). seen: LPS mm of clicks and of places looked at. lean: see `lean_of`.
 
-    The doubt about a voxel is the chance that its label is wrong, from its probability and from whether it
-    looks like the inside of the contour (`looks_of`). Doubt inside and outside the contour is told apart,
-    because one click corrects one of them. Peaks of the blurred doubt are taken greedily, each with a ball of
-    `view_mm` that no later place may claim (non-maximum suppression).
+    The doubt about a voxel is the chance that its label is wrong, by its probability: that knows already what
+    the scan looks like there (`inference.appearance`), and every click. Doubt inside and outside the contour
+    is told apart, because one click corrects one of them. Peaks of the blurred doubt are taken greedily, each
+    with a ball of `view_mm` that no later place may claim (non-maximum suppression).
     """
     unsure = (probability >= settings.least_probability) & (probability <= 1 - settings.least_probability)
     if not unsure.any():
@@ -134,8 +128,7 @@ def find_places(
     field = Field(geometry, surroundings(bounding_box(unsure | mask), geometry), settings.grid_mm)
     chance = field.means(probability)
     contour = field.means(mask) >= 0.5
-    looks = np.float32(0) if image is None else looks_of(field.means(image), contour, field.spacing_mm)
-    doubt = _doubt(chance, contour, settings.looks_weight * looks)
+    doubt = np.where(contour, 1 - chance, chance)
     doubt[doubt < settings.least_doubt] = 0
     weighed = doubt * np.where(contour, 2 * (1 - lean), 2 * lean) ** settings.lean_power
     if mutual_information is not None:
@@ -158,13 +151,6 @@ def find_places(
             found.append(Place(field.position(peak), kind, size, max(missing, wrong), field.voxel_box(here)))
         left[here][ball] = False
     return tuple(sorted(found, key=lambda place: -place.score))
-
-
-def _doubt(chance: NDArray, contour: NDArray, evidence: NDArray | np.float32) -> NDArray:
-    """The chance that each label is wrong: `chance` (a probability) and further log-odds, taken together."""
-    clipped = np.clip(chance, _SUREST, 1 - _SUREST)
-    log_odds = np.log(clipped / (1 - clipped)) + evidence
-    return np.asarray(1 / (1 + np.exp(np.where(contour, log_odds, -log_odds))))
 
 
 def _clear_around(evidence: NDArray, field: Field, position: Position, settings: PlaceSettings) -> None:

@@ -99,7 +99,6 @@ class Looking:
             session.probability_in(box),
             session.mask[box],
             whole.cut(box),
-            review.image.voxels[box],
             None if disagreement is None else disagreement[box],
             seen=[*self._seen, *(click.position_mm for click in clicks)],
             lean=lean_of([click.include for click in clicks]),
