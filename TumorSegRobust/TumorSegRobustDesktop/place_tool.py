@@ -102,6 +102,7 @@ class PlaceTool:
                 self._interaction.SetPlaceModePersistence(0)
                 self._interaction.SwitchToViewTransformMode()
             else:
+                _only_in_slices(self._scene, self._lists[wanted])  # other views may have come meanwhile
                 selection = self._scene.GetNodeByID(_SELECTION)
                 selection.SetReferenceActivePlaceNodeClassName(_FIDUCIAL)
                 selection.SetActivePlaceNodeID(self._lists[wanted].GetID())

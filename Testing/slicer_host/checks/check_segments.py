@@ -148,6 +148,9 @@ def test_no_points_are_placed_in_3d_views(panel: Panel) -> None:
         display = tool.node(name).GetDisplayNode()
         assert display.IsDisplayableInView(slices.GetID())
         assert not display.IsDisplayableInView(solid.GetID())
+    later = panel.scene.AddNewNodeByClass("vtkMRMLSliceNode")  # another arrangement of views
+    tool.choose("include")
+    assert tool.node("include").GetDisplayNode().IsDisplayableInView(later.GetID())
     tool.close()
-    for node in (slices, solid):
+    for node in (slices, solid, later):
         panel.scene.RemoveNode(node)
