@@ -187,6 +187,20 @@ def test_a_closed_binding_follows_no_more(workflow: Workflow, binding: SceneBind
     assert np.array_equal(segment_to_mask(binding.segmentation, binding.segment_id, head.GEOMETRY), before)
 
 
+def test_what_is_made_from_scan_and_segments_goes_with_the_binding(
+    scene: slicer.vtkMRMLScene, workflow: Workflow, binding: SceneBinding
+) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    workflow.click(head.SATELLITE_MM, True)
+    binding.show_overlay(True)
+    binding.show_surface()
+    assert [count(scene, kind) for kind in ("ScalarVolume", "MarkupsFiducial", "Model")] == [2, 2, 1]
+    binding.close()
+    assert [count(scene, kind) for kind in ("ScalarVolume", "MarkupsFiducial", "Model")] == [1, 0, 0]
+    assert count(scene, "Segmentation") == 1
+
+
 # ------------------------------------------------ several segments
 
 

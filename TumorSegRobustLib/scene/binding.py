@@ -166,13 +166,18 @@ class SceneBinding:
         point_at(self._scene, position_mm)
 
     def close(self) -> None:
-        """Stop following the workflow; the nodes stay in the scene."""
+        """Stop following the workflow; scan and segments stay, what is made from them goes."""
         for disconnect in self._disconnect:
             disconnect()
         self._disconnect.clear()
         self.errors.close()
+        self._drop_overlay()
+        for node in self._markers.values():
+            self._scene.RemoveNode(node)
+        self._markers.clear()
         if self.segments is not None:
             self.segments.close()
+            self.segments.remove_surfaces()
 
     def _on_image(self, *_: object) -> None:
         image = self._workflow.image

@@ -35,8 +35,9 @@ class ErrorOverlay:
         self._layer()
 
     def close(self) -> None:
-        """Stop following the workflow; the node stays."""
+        """Stop following the workflow, and draw nothing any more."""
         self._disconnect()
+        self._drop()
 
     def _follow(self, *_: Any) -> None:
         image, errors = self._workflow.image, self._workflow.error_map

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from slicer import vtkMRMLScene, vtkMRMLSegmentationNode, vtkMRMLVolumeNode
 
-from TumorSegRobustLib.scene.kept_review import disown, keep, kept_review
+from TumorSegRobustLib.scene.kept_review import disown, keep, kept_review, kept_reviews
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import Workflow
@@ -50,12 +50,16 @@ class GoingOn:
 
     def node_before(self, volume: vtkMRMLVolumeNode | None) -> vtkMRMLSegmentationNode | None:
         """The node that showed the review under way before, if there is one."""
-        kept, session = kept_review(self._scene, volume), self._workflow.session
-        if kept is None or session is None or not self._several_scans:
+        session = self._workflow.session
+        if session is None or not self._several_scans:
             return None
-        if kept.name == session.journal_path.stem:
-            return kept.node
-        disown(kept.node)
+        for kept in kept_reviews(self._scene):
+            if kept.name == session.journal_path.stem:  # its volume may have been loaded anew
+                kept.node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+                return kept.node
+        other = kept_review(self._scene, volume)
+        if other is not None:
+            disown(other.node)
         return None
 
     def choose_again(self) -> None:

@@ -8,6 +8,7 @@ of folders tell who somebody is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -51,13 +52,20 @@ def keep(node: vtkMRMLSegmentationNode, journal: Path, segment: int) -> None:
 
 def kept_review(scene: vtkMRMLScene, volume: vtkMRMLVolumeNode | None) -> KeptReview | None:
     """The review of this volume that the scene shows, None where there is none."""
+    for kept in kept_reviews(scene):
+        role = kept.node.GetReferenceImageGeometryReferenceRole()
+        if volume is not None and kept.node.GetNodeReference(role) is volume:
+            return kept
+    return None
+
+
+def kept_reviews(scene: vtkMRMLScene) -> Iterator[KeptReview]:
+    """Every review that the scene shows, whichever scan it is of."""
     for number in range(scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode")):
         node = scene.GetNthNodeByClass(number, "vtkMRMLSegmentationNode")
         journal = node.GetAttribute(JOURNAL)
-        role = node.GetReferenceImageGeometryReferenceRole()
-        if journal and volume is not None and node.GetNodeReference(role) is volume:
-            return KeptReview(node, PurePosixPath(journal), int(node.GetAttribute(CHOSEN) or 0))
-    return None
+        if journal:
+            yield KeptReview(node, PurePosixPath(journal), int(node.GetAttribute(CHOSEN) or 0))
 
 
 def disown(node: vtkMRMLSegmentationNode) -> None:

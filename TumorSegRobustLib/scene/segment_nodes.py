@@ -142,17 +142,18 @@ class SegmentNodes:
     def put_aside(self) -> None:
         """Leave the segments in the scene, out of sight, until the scan is chosen again."""
         self.close()
-        self._remove_surfaces()
+        self.remove_surfaces()
         if self.node.GetDisplayNode() is not None:
             self.node.GetDisplayNode().SetVisibility(False)
 
     def remove(self) -> None:
         """Take everything out of the scene."""
         self.close()
-        self._remove_surfaces()
+        self.remove_surfaces()
         self._scene.RemoveNode(self.node)
 
-    def _remove_surfaces(self) -> None:
+    def remove_surfaces(self) -> None:
+        """Take the models of the 3D view out of the scene."""
         for surface in self.surfaces.values():
             self._scene.RemoveNode(surface)
         self.surfaces.clear()

@@ -157,13 +157,19 @@ def test_the_sample_stays_in_the_scene_when_another_scan_is_opened(panel: Panel)
 
 def test_a_scan_that_is_removed_from_the_scene_leaves_an_empty_panel(panel: Panel) -> None:
     before = reviewed(panel)
+    panel.press("overlayCheckBox")
+    panel.binding.show_surface()
     panel.scene.RemoveNode(panel.ui.scanSelector.currentNode())
     panel.settle()
     assert panel.state.phase == "empty"
+    assert [of_class(panel, kind) for kind in ("ScalarVolume", "Model")] == [[], []]
+    assert [name for name in of_class(panel, "MarkupsFiducial") if "tool" not in name] == []
+    assert of_class(panel, "Segmentation") == ["Tumour"]
     assert enabled_buttons(panel) == {"sampleButton"}
     panel.open_phantom()
     panel.press("resumeButton")
     np.testing.assert_array_equal(masks(panel), before)
+    assert of_class(panel, "Segmentation") == ["Tumour"]
 
 
 def test_choosing_no_scan_leaves_the_one_that_is_open(panel: Panel) -> None:
