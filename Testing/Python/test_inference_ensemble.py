@@ -267,7 +267,7 @@ def test_the_core_is_told_where_the_scan_shows_it_and_lies_inside_the_tumour(tmp
     flair_only = ensemble.predict(head)
     assert flair_only.core is None
     assert flair_only.core_mask is None
-    assert any("Without t1c" in notice for notice in flair_only.notices)
+    assert any("Without T1c" in notice for notice in flair_only.notices)
     both = ensemble.predict({"flair": head, "t1c": head.with_voxels(head.voxels[::-1].copy())})
     assert both.core is not None
     assert both.core.shape == head.geometry.shape

@@ -74,7 +74,7 @@ def test_segmenting_shows_contour_volume_and_how_far_to_trust_it(desk: Desk) -> 
     state = desk.segmented().state
     voxels = int(ball(TUMOUR_KJI).sum())
     assert state.phase == "review"
-    assert state.can == A_CONTOUR
+    assert state.can == A_CONTOUR - {"next_place"}, "these networks are sure of themselves everywhere"
     assert state.volume_ml == pytest.approx(voxels * 0.008)
     assert (state.triage_level, state.reasons) == ("review", (DISAGREE,))
     assert (state.predicted_dice, state.interval) == (0.87, (0.78, 0.93))

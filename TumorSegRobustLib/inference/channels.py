@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image, align_channels
-from TumorSegRobustLib.models import ModelPackage
+from TumorSegRobustLib.models import ModelPackage, label_of
 
 
 def match_channels(
@@ -27,7 +27,7 @@ def match_channels(
         )
     aligned, notices = align_channels({_label(package, name): image for name, image in given.items()})
     matched = [aligned.get(channel.name) for channel in package.channels]
-    absent = [c.name for c, image in zip(package.channels, matched, strict=True) if image is None]
+    absent = [label_of(c.name) for c, image in zip(package.channels, matched, strict=True) if image is None]
     if absent:
         notices = [*notices, f"Without {', '.join(absent)}: the model was trained to do without it."]
     return matched, notices

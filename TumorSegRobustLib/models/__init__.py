@@ -2,7 +2,7 @@
 
 from TumorSegRobustLib.models.catalogue import broken_packages, find_package, list_packages
 from TumorSegRobustLib.models.networks import ALLOWED_NETWORKS, build_network, is_installed, require_torch
-from TumorSegRobustLib.models.package import REFINES, SEGMENTS, Channel, Member, ModelPackage
+from TumorSegRobustLib.models.package import REFINES, SEGMENTS, Channel, Member, ModelPackage, label_of
 from TumorSegRobustLib.models.preprocess import (
     DEFAULT_PREPROCESSING,
     Prepared,
@@ -30,6 +30,7 @@ __all__ = [
     "find_foreground",
     "find_package",
     "is_installed",
+    "label_of",
     "list_packages",
     "normalise",
     "pad",

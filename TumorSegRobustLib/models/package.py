@@ -24,6 +24,14 @@ SEGMENTS, REFINES = "segments", "refines"
 BUNDLE_FILES = ("configs/metadata.json", "configs/inference.json", "docs/README.md", "LICENSE")
 
 
+_WRITTEN = {"flair": "FLAIR", "t1": "T1", "t1c": "T1c", "t2": "T2", "ct": "CT", "pt": "PET", "pet": "PET"}
+
+
+def label_of(channel: str) -> str:
+    """As radiology writes it: "t1c" is T1c."""
+    return _WRITTEN.get(channel.lower(), channel)
+
+
 @dataclass(frozen=True)
 class Channel:
     """One input of the networks; an optional one is filled with zeros (the mean) when the scan lacks it.

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..models import label_of
+
 if TYPE_CHECKING:
     from ..models import ModelPackage
     from .case import Case
 
 WHOLE, CORE = "whole tumour", "tumour core"
-_WRITTEN = {"flair": "FLAIR", "t1": "T1", "t1c": "T1c", "t2": "T2", "ct": "CT", "pt": "PET", "pet": "PET"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,6 @@ class ChannelState:
     required: bool
     volume: str = ""
     first: bool = False
-
-
-def label_of(channel: str) -> str:
-    """As radiology writes it: "t1c" is T1c."""
-    return _WRITTEN.get(channel.lower(), channel)
 
 
 def spelled(package: ModelPackage | None, channel: str) -> str:
