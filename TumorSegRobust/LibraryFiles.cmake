@@ -327,9 +327,9 @@ set(LIBRARY_RESOURCES
   Resources/Models/brain-mr/configs/metadata.json
   Resources/Models/brain-mr/configs/package.json
   Resources/Models/brain-mr/docs/README.md
-  Resources/Models/brain-mr/models/c.safetensors
   Resources/Models/brain-mr/models/d.safetensors
   Resources/Models/brain-mr/models/e.safetensors
+  Resources/Models/brain-mr/models/g.safetensors
   Resources/Models/refine-any/LICENSE
   Resources/Models/refine-any/configs/inference.json
   Resources/Models/refine-any/configs/metadata.json
@@ -382,6 +382,7 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/brain-mr-b.yaml
   TumorSegRobustLib/training/configs/brain-mr-c.yaml
   TumorSegRobustLib/training/configs/brain-mr-e.yaml
+  TumorSegRobustLib/training/configs/brain-mr-g.yaml
   TumorSegRobustLib/training/configs/brain-mr-research-a.yaml
   TumorSegRobustLib/training/configs/brain-mr-research.yaml
   TumorSegRobustLib/training/configs/brain-mr.yaml
