@@ -56,8 +56,10 @@ class Actions:
     # Scan: see ScanActions; dropped files: see UploadActions
 
     def use_tab(self, tab: str) -> None:
-        """The page in this tab is the one in use from now on; those in other tabs step aside."""
-        self._server.state.tab = str(tab)[:64]
+        """The page in this tab is the one in use from now on; those in other tabs step aside. What was half
+        chosen in them is forgotten.
+        """
+        self._server.state.update({"tab": str(tab)[:64], "changing": False, "picker_open": False})
         self.uploads.cancel()
 
     # Correct
