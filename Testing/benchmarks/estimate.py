@@ -8,7 +8,6 @@ wrong label.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from TumorSegRobustLib.review import Click, ReviewSession
 from TumorSegRobustLib.review.shipped import default_refiner
 from TumorSegRobustLib.trust import LiveQuality, assess
 
+from .cases import asked
+
 READERS = {"careful": JITTERED, "careless": SLOPPY, "mistaken": None}
 CLICKS = 10
 AFTER = (0, 1, 3, 5, 10)
@@ -38,14 +39,7 @@ Case = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m Testing.benchmarks.estimate", description=__doc__)
-    parser.add_argument("data", type=Path, metavar="CASES")
-    parser.add_argument("--out", type=Path, required=True, help="Markdown; beside it a .json of all cases")
-    parser.add_argument("--model", default="brain-mr")
-    parser.add_argument("--only", default="hospital-", help="beginnings of case names")
-    options = parser.parse_args(arguments)
-    names = [folder.parent.name for folder in sorted(options.data.glob("*/mask.nii.gz"))]
-    names = [name for name in names if name.startswith(tuple(options.only.split(",")))]
+    options, names = asked("estimate", __doc__, "hospital-", arguments)
     ensemble = Ensemble(find_package(options.model))
     cases = [case for name in names if (case := measured(options.data / name, ensemble)) is not None]
     options.out.with_suffix(".json").write_text(json.dumps(cases) + "\n", encoding="utf-8")

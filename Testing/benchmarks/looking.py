@@ -7,7 +7,6 @@ Dice .85. No reader and no list knows the truth of what has not been looked at.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -34,20 +33,15 @@ from TumorSegRobustLib.models import find_package
 from TumorSegRobustLib.review import ReviewSession
 from TumorSegRobustLib.trust import assess, find_places, lean_of
 
+from .cases import asked
+
 READERS = ("searching", "guided")
 AFTER = (3, 5, 10, 20)
 Case = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m Testing.benchmarks.looking", description=__doc__)
-    parser.add_argument("data", type=Path, metavar="CASES")
-    parser.add_argument("--out", type=Path, required=True, help="Markdown; beside it a .json of all cases")
-    parser.add_argument("--model", default="brain-mr")
-    parser.add_argument("--only", default="hospital-a,hospital-b", help="beginnings of case names")
-    options = parser.parse_args(arguments)
-    names = [folder.parent.name for folder in sorted(options.data.glob("*/mask.nii.gz"))]
-    names = [name for name in names if name.startswith(tuple(options.only.split(",")))]
+    options, names = asked("looking", __doc__, "hospital-a,hospital-b", arguments)
     ensemble = Ensemble(find_package(options.model))
     cases = [case for name in names if (case := measured(options.data / name, ensemble)) is not None]
     options.out.with_suffix(".json").write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
