@@ -10,8 +10,8 @@ from pathlib import Path
 def asked(
     name: str, about: str | None, only: str, arguments: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, list[str]]:
-    """Options `data`, `out`, `model` and `only` of `python -m Testing.benchmarks.<name>`, and the names of the
-    chosen cases, which have a reference. `only`: beginnings of names, by default.
+    """Options `data`, `out`, `model` and `only` of `python -m Testing.benchmarks.<name>`, and the names of
+    the chosen cases, which have a reference. `only`: beginnings of names, by default.
     """
     parser = argparse.ArgumentParser(prog=f"python -m Testing.benchmarks.{name}", description=about)
     parser.add_argument("data", type=Path, metavar="CASES")
