@@ -43,7 +43,7 @@ class NetworkRefiner:
     where: tuple[str, ...] = STARTS
     side: int = 48
     context: float = 1.25
-    strength: float = 0.25
+    strength: float = 0.4
 
     name = "network"
 

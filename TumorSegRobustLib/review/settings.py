@@ -33,7 +33,7 @@ class GeodesicSettings:
     least_reach_mm: float = 2.0
     most_reach_mm: float = 40.0
     influence_per_reach: float = 3.0
-    least_influence_mm: float = 15.0
+    least_influence_mm: float = 8.0
     most_influence_mm: float = 60.0
     border_share: float = 0.05
     """Where more than this share of the outermost layer of the region of influence changes ..."""

@@ -38,7 +38,7 @@ class PlaceSettings:
     """A scan without a voxel between this and its complement has no places."""
     least_doubt: float = 0.2
     """Blocks surer than this are no place to look at: over a whole scan they would add up."""
-    disagreement_weight: float = 4.0
+    disagreement_weight: float = 1.0
     """How much more a voxel counts per bit of mutual information: members that contradict each other are
     wrong more often than members that are unsure alike."""
     blur_mm: float = 4.0

@@ -39,7 +39,7 @@ class RefineConfig:
     package: str | None = None
     side: int = 48
     context: float = 1.25
-    strength: float = 0.25
+    strength: float = 0.4
     heads: float = 0.5
     head_side: int = 64
     head_spacings_mm: tuple[float, ...] = (1.0, 1.0, 1.5, 2.0, 2.5)
