@@ -38,9 +38,9 @@ class PlaceSettings:
     """A scan without a voxel between this and its complement has no places."""
     least_doubt: float = 0.2
     """Blocks surer than this are no place to look at: over a whole scan they would add up."""
-    disagreement_weight: float = 1.0
-    """How much more a voxel counts per bit of mutual information: members that contradict each other are
-    wrong more often than members that are unsure alike."""
+    disagreement_weight: float = 0.0
+    """How much more a voxel counts per bit of mutual information. None: with contours that are fitted to the
+    scan, a list without it led readers to more (docs/looking.md: 29 % fewer slices; with 1, 7 %)."""
     blur_mm: float = 4.0
     """Standard deviation of the blur before peaks are looked for: a thick patch of doubt counts, not the
     thin shell that every border has."""
@@ -131,7 +131,7 @@ def find_places(
     doubt = np.where(contour, 1 - chance, chance)
     doubt[doubt < settings.least_doubt] = 0
     weighed = doubt * np.where(contour, 2 * (1 - lean), 2 * lean) ** settings.lean_power
-    if mutual_information is not None:
+    if mutual_information is not None and settings.disagreement_weight > 0:
         weighed *= 1 + settings.disagreement_weight * field.means(mutual_information)
     sides = np.where(contour, 0, weighed), np.where(contour, weighed, 0)
     evidence = np.maximum(*(field.blurred(side, settings.blur_mm) for side in sides))
