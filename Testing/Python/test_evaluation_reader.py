@@ -196,8 +196,8 @@ def test_a_stray_exclude_click_hits_tumour_where_some_is_near():
 
 
 def test_a_lazy_reader_stops_when_the_contour_is_good_enough(tmp_path):
-    image, lesion = a_patient((20, 36, 36), radius_mm=8)
-    wrong = probability_of(np.roll(lesion, 7, axis=2))
+    image, lesion = a_patient((30, 48, 48), radius_mm=12)
+    wrong = probability_of(np.roll(lesion, 10, axis=2))
     curve = simulate(
         image, image.with_voxels(lesion), lambda: a_review(tmp_path, image, wrong), reader=READERS["lazy"]
     )

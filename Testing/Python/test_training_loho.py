@@ -228,8 +228,8 @@ def test_the_research_configuration_compares_with_generated_heads_only(repositor
     assert told == [
         ("generated", "hospital-a", 21, 1),
         ("generated", "hospital-b", 26, 1),
-        ("research", "hospital-a", 21, 700),
-        ("research", "hospital-b", 26, 700),
+        ("research", "hospital-a", 21, 800),
+        ("research", "hospital-b", 26, 800),
     ]
 
 
