@@ -70,19 +70,6 @@ def test_the_place_where_more_may_be_wrong_comes_first():
     assert places[0].score > places[1].score
 
 
-def test_members_that_contradict_each_other_come_first():
-    one, other = a_ball((20, 10, 48), 6), a_ball((20, 50, 48), 6)
-    probability = a_map((one, 0.3), (other, 0.3))
-    disagreement = np.where(other, np.float32(0.5), np.float32(0))
-    settings = PlaceSettings(disagreement_weight=4.0)
-    places = find_places(
-        probability, probability > 0.5, GEOMETRY, mutual_information=disagreement, settings=settings
-    )
-
-    assert other[GEOMETRY.index_of(places[0].position_mm)]
-    assert places[0].score == pytest.approx(3 * places[1].score)  # 1 + 4 per bit
-
-
 def test_clicks_that_included_promise_more_missing_tumour():
     missing, wrong = a_ball((20, 10, 48), 6), a_ball((20, 50, 48), 6)
     probability = a_map((missing, 0.3), (wrong, 0.7))
@@ -149,7 +136,7 @@ def test_the_axial_axis_is_the_one_that_runs_from_feet_to_head():
 
 def test_nothing_given_is_changed():
     probability = a_map((a_ball(FAR, 6), 0.3))
-    mask, disagreement = probability > 0.5, np.full(GEOMETRY.shape, 0.1, np.float32)
-    for array in (probability, mask, disagreement):  # a contour on show is read-only
+    mask = probability > 0.5
+    for array in (probability, mask):  # a contour on show is read-only
         array.flags.writeable = False
-    assert len(find_places(probability, mask, GEOMETRY, disagreement)) == 1
+    assert len(find_places(probability, mask, GEOMETRY)) == 1

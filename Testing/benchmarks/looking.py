@@ -31,7 +31,7 @@ from TumorSegRobustLib.image import Image, read_image, read_mask
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import find_package
 from TumorSegRobustLib.review import ReviewSession
-from TumorSegRobustLib.trust import assess, find_places, lean_of
+from TumorSegRobustLib.trust import find_places, lean_of
 
 from .cases import asked
 
@@ -57,7 +57,6 @@ def measured(folder: Path, ensemble: Ensemble) -> Case | None:
     start = dice(prediction.mask, truth)
     if start >= GOAL:
         return None
-    trust = assess(prediction, image)
     case: Case = {"case": folder.name, "site": folder.name.rsplit("-", 1)[0], "start": start}
     for most in (CLICKS_PER_LOOK, 1):
         for reader in READERS:
@@ -67,14 +66,14 @@ def measured(folder: Path, ensemble: Ensemble) -> Case | None:
                     image, Path(there) / "journal.jsonl", probability=prediction.probability
                 ) as session,
             ):
-                guide = guide_of(session, image, trust.mutual_information) if reader == "guided" else None
+                guide = guide_of(session, image) if reader == "guided" else None
                 found = search(image, truth, session, guide, clicks_per_look=most)
             case[f"{reader} {most}"] = told_of(found)
     print(json.dumps(case), file=sys.stderr, flush=True)
     return case
 
 
-def guide_of(session: ReviewSession, image: Image, mutual_information: np.ndarray) -> Guide:
+def guide_of(session: ReviewSession, image: Image) -> Guide:
     """The list as the workflow makes it, of the review as it is when it is asked."""
 
     def guide(looked_at: Sequence[Position]) -> Sequence[Position]:
@@ -82,7 +81,6 @@ def guide_of(session: ReviewSession, image: Image, mutual_information: np.ndarra
             session.probability,
             session.mask,
             image.geometry,
-            mutual_information,
             seen=[*looked_at, *(click.position_mm for click in session.clicks)],
             lean=lean_of([click.include for click in session.clicks]),
         )

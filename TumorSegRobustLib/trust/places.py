@@ -38,9 +38,6 @@ class PlaceSettings:
     """A scan without a voxel between this and its complement has no places."""
     least_doubt: float = 0.2
     """Blocks surer than this are no place to look at: over a whole scan they would add up."""
-    disagreement_weight: float = 0.0
-    """How much more a voxel counts per bit of mutual information. None: with contours that are fitted to the
-    scan, a list without it led readers to more (docs/looking.md: 29 % fewer slices; with 1, 7 %)."""
     blur_mm: float = 4.0
     """Standard deviation of the blur before peaks are looked for: a thick patch of doubt counts, not the
     thin shell that every border has."""
@@ -107,18 +104,18 @@ def find_places(
     probability: NDArray,
     mask: NDArray,
     geometry: Geometry,
-    mutual_information: NDArray | None = None,
     seen: Sequence[Position] = (),
     lean: float = 0.5,
     settings: PlaceSettings = DEFAULT_PLACES,
 ) -> tuple[Place, ...]:
     """Places that are worth a look, at most `settings.most`, the most promising first; () where all is sure.
 
-    probability: (k, j, i) in [0, 1], as it is now. mask: bool, the contour now. mutual_information: bits, of
-    the networks (None: not weighed). seen: LPS mm of clicks and of places looked at. lean: see `lean_of`.
+    probability: (k, j, i) in [0, 1], as it is now. mask: bool, the contour now. seen: LPS mm of clicks and of
+    places looked at. lean: see `lean_of`.
 
     The doubt about a voxel is the chance that its label is wrong, by its probability: that knows already what
-    the scan looks like there (`inference.appearance`), and every click. Doubt inside and outside the contour
+    the scan looks like there (`inference.appearance`), and every click; where members contradict each other
+    (mutual information) was no better guide beside it. Doubt inside and outside the contour
     is told apart, because one click corrects one of them. Peaks of the blurred doubt are taken greedily, each
     with a ball of `view_mm` that no later place may claim (non-maximum suppression).
     """
@@ -131,8 +128,6 @@ def find_places(
     doubt = np.where(contour, 1 - chance, chance)
     doubt[doubt < settings.least_doubt] = 0
     weighed = doubt * np.where(contour, 2 * (1 - lean), 2 * lean) ** settings.lean_power
-    if mutual_information is not None and settings.disagreement_weight > 0:
-        weighed *= 1 + settings.disagreement_weight * field.means(mutual_information)
     sides = np.where(contour, 0, weighed), np.where(contour, weighed, 0)
     evidence = np.maximum(*(field.blurred(side, settings.blur_mm) for side in sides))
     evidence[doubt == 0] = 0

@@ -94,12 +94,10 @@ class Looking:
         if open_box is None:
             return ()
         box = surroundings(open_box, whole)
-        disagreement = review.proposal.maps.get("mutual_information")
         return find_places(
             session.probability_in(box),
             session.mask[box],
             whole.cut(box),
-            None if disagreement is None else disagreement[box],
             seen=[*self._seen, *(click.position_mm for click in clicks)],
             lean=lean_of([click.include for click in clicks]),
         )
