@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trame_slicer.views import SliceView, ThreeDView
+from trame_slicer.views import SliceView
 
 from TumorSegRobustLib.scene import lps_of
 
@@ -92,34 +92,3 @@ class ClickTool:
 
     def _keep_from_slicer(self, event: str) -> None:
         self._view.interactor().GetCommand(self._tags[event]).AbortFlagOn()
-
-
-class SolidTool:
-    """Watches one 3D view: a still click with a tool in hand is refused, since a picture from outside has no
-    depth; dragging goes on turning the view.
-    """
-
-    def __init__(self, view: ThreeDView, on_refused: Callable[[], None]) -> None:
-        self._view = view
-        self._on_refused = on_refused
-        self._pressed: tuple[int, int] | None = None
-        self.active = False
-        self._tags = [
-            view.interactor().AddObserver("LeftButtonPressEvent", self._press, _FIRST),
-            view.interactor().AddObserver("LeftButtonReleaseEvent", self._release, _FIRST),
-        ]
-
-    def close(self) -> None:
-        for tag in self._tags:
-            self._view.interactor().RemoveObserver(tag)
-
-    def _press(self, *_: object) -> None:
-        self._pressed = self._view.interactor().GetEventPosition()
-
-    def _release(self, *_: object) -> None:
-        pressed, self._pressed = self._pressed, None
-        if pressed is None or not self.active:
-            return
-        x, y = self._view.interactor().GetEventPosition()
-        if max(abs(x - pressed[0]), abs(y - pressed[1])) <= _STILL:
-            self._on_refused()

@@ -14,14 +14,22 @@ from slicer import (
 from trame_slicer.core import SlicerApp
 from trame_slicer.views import Layout, LayoutDirection, SliceView, ThreeDView, ViewLayoutDefinition
 
-from TumorSegRobustLib.app.clicking import ClickTool, Position, SolidTool
-from TumorSegRobustLib.scene import SceneBinding, jump_to, ras_of, set_window, usual_window, window_of
+from TumorSegRobustLib.app.clicking import ClickTool, Position
+from TumorSegRobustLib.scene import (
+    IN_3D,
+    SceneBinding,
+    StillClicks,
+    jump_to,
+    ras_of,
+    set_window,
+    usual_window,
+    window_of,
+)
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State, Workflow
 
 Later = Callable[[float, Callable[[], None]], Any]
-_IN_3D = "A place in the 3D view has no depth: click in one of the slices."
 _PAUSE_S = 0.4  # after the last change, before the 3D surface is built anew
 FOUR_UP, AXIAL_LARGE = "Four-up", "Axial large"
 ALONE = {name: f"{name} alone" for name in ("Axial", "Coronal", "Sagittal", "3D")}
@@ -54,7 +62,7 @@ class Viewer:
         self._later = later
         self._pending: Any = None
         self._tools: dict[str, ClickTool] = {}
-        self._solid_tools: dict[str, SolidTool] = {}
+        self._solid_tools: dict[str, StillClicks] = {}
         self._moving: int | None = None
         self._tool = workflow.state.tool
         self._new_review = False
@@ -83,7 +91,7 @@ class Viewer:
         for solid in self.app.view_manager.get_threed_views():
             solid.set_orientation_marker(marker, size)
             if isinstance(solid, ThreeDView) and solid.get_singleton_tag() not in self._solid_tools:
-                refuse = SolidTool(solid, lambda: self._workflow.refuse(_IN_3D))
+                refuse = StillClicks(solid.interactor(), lambda: self._workflow.refuse(IN_3D))
                 self._solid_tools[solid.get_singleton_tag()] = refuse
         self._hand()
 
