@@ -31,7 +31,9 @@ class Palette:
 
     def histogram(self, weight: NDArray) -> NDArray[np.float64] | None:
         """Smoothed share of every bin among voxels of the given weights; None where they weigh nothing."""
-        counts = np.bincount(self.bin.ravel(), weight.ravel(), minlength=self.bins).astype(np.float64)
+        whole = weight.dtype == bool
+        bins, weights = (self.bin[weight], None) if whole else (self.bin.ravel(), weight.ravel())
+        counts = np.bincount(bins, weights, minlength=self.bins).astype(np.float64)
         if counts.sum() <= 0:
             return None
         reach = len(_SMOOTHING) // 2

@@ -67,12 +67,24 @@ class Crop:
     def distance_mm(self, voxel: Voxel) -> NDArray[np.float32]:
         """Straight distance of the cube's voxels from a voxel of the image."""
         square = np.zeros((self.side,) * 3, np.float32)
-        for axis, (at, click, step) in enumerate(zip(voxel, self.click, self.native_mm, strict=True)):
-            line = (np.arange(self.side) - self.side // 2) * self.spacing_mm - (at - click) * step
+        for axis, at in enumerate(voxel):
             shape = [1, 1, 1]
             shape[axis] = -1
-            square += (line**2).astype(np.float32).reshape(shape)
+            square += (self._line_mm(axis, at) ** 2).astype(np.float32).reshape(shape)
         return np.sqrt(square)
+
+    def ball(self, voxel: Voxel, deviation_mm: float) -> NDArray[np.float32]:
+        """A Gaussian about a voxel of the image, 1 at its middle."""
+        lines = [
+            np.exp(-0.5 * (self._line_mm(axis, at) / deviation_mm) ** 2).astype(np.float32)
+            for axis, at in enumerate(voxel)
+        ]
+        return lines[0][:, None, None] * lines[1][:, None] * lines[2]
+
+    def _line_mm(self, axis: int, at: int) -> NDArray[np.floating]:
+        """Signed distance of the cube's planes across an axis from a voxel of the image."""
+        away = (at - self.click[axis]) * self.native_mm[axis]
+        return (np.arange(self.side) - self.side // 2) * self.spacing_mm - away
 
     def placed(self, values: NDArray, region: Box, beyond: NDArray) -> NDArray[np.float32]:
         """`beyond` (a whole-image array) cut out at `box`, with `values` written over its part `region`."""
@@ -96,5 +108,13 @@ def _apply(matrices: Matrices, volume: NDArray[np.float32]) -> NDArray[np.float3
     """One matrix (out, in) along each axis of (k, j, i); the axis that shrinks most goes first."""
     order = sorted(range(3), key=lambda axis: matrices[axis].shape[0] / matrices[axis].shape[1])
     for axis in order:
-        volume = np.moveaxis(np.tensordot(matrices[axis], volume, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(volume)
+        volume = _along(axis, matrices[axis], np.ascontiguousarray(volume))
+    return volume
+
+
+def _along(axis: int, matrix: NDArray[np.float32], volume: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`matrix` (out, in) along one axis of a contiguous (k, j, i); nothing is copied or turned for it."""
+    if axis == 0:
+        planes, *plane = volume.shape
+        return (matrix @ volume.reshape(planes, -1)).reshape(-1, *plane)
+    return matrix @ volume if axis == 1 else volume @ matrix.T

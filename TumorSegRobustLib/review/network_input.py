@@ -68,7 +68,7 @@ def network_input(
             np.clip(floor, -1, 1),
             _balls(crop, [seed for seed in seeds if seed.include]),
             _balls(crop, [seed for seed in seeds if not seed.include]),
-            np.exp(-0.5 * (distance / (2 * _BALL * crop.spacing_mm)) ** 2) * (1 if click.include else -1),
+            crop.ball(click.voxel, 2 * _BALL * crop.spacing_mm) * (1 if click.include else -1),
             gate_of(distance, proposal.influence_mm),
         ]
     )
@@ -101,6 +101,5 @@ def _focus(
 def _balls(crop: Crop, seeds: list[Seed]) -> NDArray[np.float32]:
     result = np.zeros((crop.side,) * 3, np.float32)
     for seed in seeds:
-        distance = crop.distance_mm(seed.voxel)
-        np.maximum(result, np.exp(-0.5 * (distance / (_BALL * crop.spacing_mm)) ** 2), out=result)
+        np.maximum(result, crop.ball(seed.voxel, _BALL * crop.spacing_mm), out=result)
     return result

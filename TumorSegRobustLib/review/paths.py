@@ -35,6 +35,20 @@ def geodesic_distance(
     on
     64^3 voxels it took a third of the time of fast marching or of `skimage.graph.MCP_Geometric`.
     """
+    reach = [int(limit_mm / step) for step in spacing_mm]
+    k, j, i = (slice(max(0, at - r), at + r + 1) for at, r in zip(source, reach, strict=True))
+    # Beyond this box even the straight way is too long: a millimetre costs 1 at least.
+    part = cost[k, j, i]
+    here = (source[0] - k.start, source[1] - j.start, source[2] - i.start)
+    distance = np.full(cost.shape, float(limit_mm))
+    distance[k, j, i] = np.minimum(_walked(part, spacing_mm, here, limit_mm), limit_mm)
+    return distance
+
+
+def _walked(
+    cost: NDArray[np.floating], spacing_mm: tuple[float, ...], source: Voxel, limit_mm: float
+) -> NDArray[np.float64]:
+    """As `geodesic_distance`, but infinite where it is longer than `limit_mm`."""
     index = np.arange(cost.size, dtype=np.int32).reshape(cost.shape)
     rows, columns, lengths = [], [], []
     for step in _STEPS:
@@ -47,8 +61,7 @@ def geodesic_distance(
     ends = (np.concatenate(rows), np.concatenate(columns))
     graph = coo_matrix((np.concatenate(lengths), ends), shape=(cost.size, cost.size)).tocsr()
     start = int(np.ravel_multi_index(source, cost.shape))
-    distance = dijkstra(graph, directed=False, indices=start, limit=limit_mm).reshape(cost.shape)
-    return np.minimum(distance, limit_mm)
+    return dijkstra(graph, directed=False, indices=start, limit=limit_mm).reshape(cost.shape)
 
 
 def edge_cost(

@@ -10,7 +10,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from TumorSegRobustLib.review.appearance import Palette, mixed
 from TumorSegRobustLib.review.belief import to_log_odds
-from TumorSegRobustLib.review.click import Seed
+from TumorSegRobustLib.review.click import Seed, Voxel
+from TumorSegRobustLib.review.difference import bounding_box
 from TumorSegRobustLib.review.neighbourhood import Neighbourhood
 from TumorSegRobustLib.review.paths import edge_cost, geodesic_distance
 from TumorSegRobustLib.review.refiner import Situation
@@ -33,6 +34,7 @@ class Site:
         self._situation = situation
         self._settings = settings
         self._half_mm = half_mm
+        self._distances: dict[Voxel, NDArray[np.float32]] = {}
         self.grid = Neighbourhood.around(
             situation.click.voxel, situation.image.geometry, half_mm, most_voxels or settings.most_voxels
         )
@@ -114,7 +116,7 @@ class Site:
             odds = np.where(untouched, odds * self._trust, odds)
         for seed in self._situation.earlier:
             # It keeps pushing on the largest ball around it that has its label now.
-            distance = self.grid.distance_mm(seed.voxel)
+            distance = self._distance_mm(seed)
             wrong = tumour != seed.include
             reach = float(distance[wrong].min()) if wrong.any() else settings.most_reach_mm
             if reach > 0:
@@ -143,9 +145,11 @@ class Site:
             settings.edge_weight,
             settings.edge_most,
         )
-        walked = geodesic_distance(cost, self.grid.spacing_mm, self.grid.centre, 4 * reach_mm)
         # Usual texture makes a walk a quarter of the edge weight longer; only what exceeds that is an edge.
-        distance = np.maximum(self.straight_mm, walked / (1 + settings.edge_weight / 4))
+        usual = 1 + settings.edge_weight / 4
+        farthest = usual * reach_mm * (1 + 1.01 * softness * settings.push)  # there the push is at its end
+        walked = geodesic_distance(cost, self.grid.spacing_mm, self.grid.centre, farthest)
+        distance = np.maximum(self.straight_mm, walked / usual)
         return self._pushed(self._held, self._situation.click, distance, reach_mm, softness)
 
     def _pushed(self, odds: Field, seed: Seed, distance: Field, reach: float, softness: float) -> Field:
@@ -191,13 +195,19 @@ class Site:
         return {
             include: mixed(
                 [
-                    self.palette.histogram(self.grid.distance_mm(seed.voxel) <= self._sample_mm)
+                    self.palette.histogram(self._distance_mm(seed) <= self._sample_mm)
                     for seed in seeds
                     if seed.include == include
                 ]
             )
             for include in (True, False)
         }
+
+    def _distance_mm(self, seed: Seed) -> NDArray[np.float32]:
+        """Straight distance from a click; asked for several times."""
+        if seed.voxel not in self._distances:
+            self._distances[seed.voxel] = self.grid.distance_mm(seed.voxel)
+        return self._distances[seed.voxel]
 
     @property
     def _sample_mm(self) -> float:
@@ -209,7 +219,12 @@ class Site:
 
 def _depth(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> NDArray[np.float64]:
     """Distance (mm) of every voxel of `mask` to the nearest voxel outside it."""
-    return distance_transform_edt(mask, sampling=spacing_mm)
+    depth = np.zeros(mask.shape)
+    box = bounding_box(mask)
+    if box is not None:  # what lies nearest outside lies in the box about the mask, a voxel wider
+        k, j, i = (slice(max(0, s.start - 1), s.stop + 1) for s in box)
+        depth[k, j, i] = distance_transform_edt(mask[k, j, i], sampling=spacing_mm)
+    return depth
 
 
 def _divergence(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
