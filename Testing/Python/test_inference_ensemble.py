@@ -276,6 +276,27 @@ def test_the_core_is_told_where_the_scan_shows_it_and_lies_inside_the_tumour(tmp
     assert ensemble.predict({"t1c": head}).core is not None, "any of the optional channels is enough"
 
 
+def test_a_tumour_must_be_seen_without_the_second_channel_too(tmp_path):
+    channels = (Channel("flair", required=False), Channel("t1c", required=False))
+    head = a_head(shape=(32, 32, 32), spacing_mm=(3.0, 3.0, 3.0))  # the networks' own grid
+    second = head.with_voxels(head.voxels[::-1].copy())
+
+    def seen(package, scans):
+        return Ensemble(package, device="cpu", backend="torch", precision="f32").predict(scans).probability
+
+    plain = tiny_package(tmp_path / "plain", channels=channels, members=1)
+    careful = tiny_package(
+        tmp_path / "careful", channels=channels, members=1, calibration={"confirm_without": ["t1c"]}
+    )
+    with_both, with_one = seen(plain, {"flair": head, "t1c": second}), seen(plain, {"flair": head})
+    assert (with_both < with_one).any(), "else there is nothing to confirm"
+    assert (with_both > with_one).any()
+    lower = np.minimum(with_both, with_one)
+    np.testing.assert_allclose(seen(careful, {"flair": head, "t1c": second}), lower, atol=1e-5)
+    np.testing.assert_array_equal(seen(careful, {"flair": head}), with_one)
+    np.testing.assert_array_equal(seen(careful, {"t1c": second}), seen(plain, {"t1c": second}))
+
+
 def test_flip_averaging_makes_a_mirrored_scan_give_the_mirrored_answer(tmp_path):
     package = tiny_package(tmp_path / "flip", calibration={"flip_average": True})
     ensemble = Ensemble(package, device="cpu", backend="torch", precision="f32")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image, align_channels
@@ -31,6 +31,17 @@ def match_channels(
     if absent:
         notices = [*notices, f"Without {', '.join(absent)}: the model was trained to do without it."]
     return matched, notices
+
+
+def confirmed_without(package: ModelPackage, given: Sequence[bool]) -> list[int]:
+    """Indices of the channels without which a tumour must be seen as well (`confirm_without`).
+
+    Those that are given, if another one is too; `given`: whether each channel of the package is there.
+    """
+    names = {str(name).lower() for name in package.calibration.get("confirm_without", ())}
+    there = [index for index, one in enumerate(given) if one]
+    dropped = [index for index in there if package.channels[index].name.lower() in names]
+    return dropped if len(dropped) < len(there) else []
 
 
 def _by_name(package: ModelPackage, images: Image | Mapping[str, Image]) -> dict[str, Image]:

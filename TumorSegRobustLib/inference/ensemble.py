@@ -18,7 +18,7 @@ from TumorSegRobustLib.progress import Progress
 
 from .appearance import AppearanceSettings, fit_to_scan
 from .backend import Backend
-from .channels import match_channels
+from .channels import confirmed_without, match_channels
 from .devices import resolve_backend, resolve_device, resolve_precision
 from .fusion import CORE, Fusion, core_logits, tumour_logits
 from .inputs import NetworkInput, network_input
@@ -126,6 +126,8 @@ class Ensemble:
         views = self._views
         fusion = Fusion(geometry, len(members) * len(views), temperature, bias)
         core = Fusion(geometry, 0, 1.0, 0.0) if self._sees_core(channels) else None
+        dropped = confirmed_without(self.package, [one is not None for one in channels])
+        looks = 2 if dropped else 1
         inputs: dict[tuple[float, float, float], NetworkInput] = {}
         names: list[str] = []
         for number, member in enumerate(members):
@@ -141,11 +143,17 @@ class Ensemble:
                     inputs[member.spacing_mm] = self._worker.call(task, progress)
                 given = inputs[member.spacing_mm]
             for view, mirrored in enumerate(views):
-                step = part.part(*(0.1 + 0.75 * n / len(views) for n in (view, view + 1)))
+                start, middle, stop = (0.1 + 0.75 * (view + n) / len(views) for n in (0, 1 / looks, 1))
                 with clock.stage("networks"):
+                    step = part.part(start, middle)
                     logits = self._run(backend, member, given, step, notices, geometry, mirrored)
-                with clock.stage("fuse"):
                     tumour = tumour_logits(logits, calibration, self.package.outputs)
+                    if dropped:
+                        less, step = given.without(dropped), part.part(middle, stop)
+                        again = self._run(backend, member, less, step, notices, geometry, mirrored)
+                        again = tumour_logits(again, calibration, self.package.outputs)
+                        tumour = np.minimum(tumour, again)
+                with clock.stage("fuse"):
                     fusion.add(tumour, given.grid, member.weight, part)
                     if core is not None:
                         inner = core_logits(logits, tumour, self.package.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from TumorSegRobustLib.models import ModelPackage, padded_shape
 
+from .channels import confirmed_without
 from .devices import resolve_backend
 from .ensemble import Ensemble
 from .memory import available_mb, bytes_per_voxel
@@ -39,14 +41,19 @@ class Forecast:
     free_mb: float
 
 
-def forecast(package: ModelPackage, device: str, geometry: Geometry) -> Forecast:
+def forecast(
+    package: ModelPackage, device: str, geometry: Geometry, channels: Sequence[str] = ()
+) -> Forecast:
     """For a scan on this grid; background that is cut away makes it quicker. Loads no weights.
 
-    UnusableInput where `device` is not there.
+    channels: the names of those that are given. UnusableInput where `device` is not there.
     """
     ensemble = Ensemble(package, device)
     backend = resolve_backend("auto", ensemble.device)
+    names = {name.lower() for name in channels}
+    given = [channel.name.lower() in names for channel in package.channels]
     views = 2 if package.calibration.get("flip_average") else 1
+    views *= 2 if confirmed_without(package, given) else 1
     passes = 0.0
     for member in package.members:
         voxels = np.prod(padded_shape(geometry.with_spacing(member.spacing_mm).shape))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ class NetworkInput:
     volume: np.ndarray
     grid: Geometry
     box: tuple[slice, slice, slice]
+
+    def without(self, channels: Sequence[int]) -> NetworkInput:
+        """The same, but as if these channels had not been given."""
+        volume = self.volume.copy()
+        volume[list(channels)] = 0.0
+        return replace(self, volume=volume)
 
     def restore(self, logits: np.ndarray) -> np.ndarray:
         """Logits of the padded volume (outputs, k, j, i) put back on the whole grid."""

@@ -63,8 +63,10 @@ class ModelPackage:
 
     calibration: `temperature` and `bias` of the averaged logits, `threshold` of the contour, `brain_gate` and
     `brain_gate_margin` (the tumour's logit is at most that of the output "brain" plus the margin),
-    `core_channel` (without it nothing is said about the tumour core), `flip_average` (each member also sees
-    the scan mirrored left to right, and counts as two), `min_component_ml` (smaller components are removed),
+    `core_channel` (without it nothing is said about the tumour core), `confirm_without` (names of channels:
+    where they are given, tumour is what the networks see both with and without them), `flip_average` (each
+    member also sees the scan mirrored left to right, and counts as two), `min_component_ml` (smaller
+    components are removed),
     `min_component_probability` (components of a lower mean probability are removed, even the last one),
     `appearance` (see `inference.appearance`; without it the networks alone draw the border),
     `quality` (table from agreement to Dice). triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint:

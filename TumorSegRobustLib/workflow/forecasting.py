@@ -52,25 +52,28 @@ class Forecasting:
         self._file = work_folder / "pace.json"
         self._plain: tuple[str, Forecast] | None = None  # of the open scan: key, forecast before learning
         self._asked: object = None
-        desk.image_changed.connect(lambda *_: self.refresh())
+        desk.changed.connect(lambda *_: self.refresh())
         desk.assessment_changed.connect(lambda *_: self._learn())
 
     def refresh(self) -> None:
         """Ask again where scan, package or device have changed."""
         desk = self._desk
         case, package, device = desk.case, desk.package, desk.state.device
-        asked = (case.image.geometry, package.id, package.version, device) if case and package else None
+        if case is None or package is None:
+            if self._asked is not None:
+                self._asked = None
+                desk.update(forecast=None)
+            return
+        geometry = case.image.geometry
+        channels = tuple(name or package.first_channel.name for name in case.channels)
+        asked = (geometry, channels, package.id, package.version, device)
         if asked == self._asked:
             return
         self._asked = asked
-        if case is None or package is None:
-            desk.update(forecast=None)
-            return
-        geometry = case.image.geometry
 
         def work() -> tuple[Forecast | None]:
             try:
-                return (self._rooms.forecast(package, device, geometry),)
+                return (self._rooms.forecast(package, device, geometry, channels),)
             except UnusableInput as error:
                 _LOG.info("There is no forecast: %s", error)
                 return (None,)

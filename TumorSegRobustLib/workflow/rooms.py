@@ -52,11 +52,13 @@ def read_scan(path: Path, series_uid: str | None = None) -> tuple[Image, DicomSe
     return read_series(path.parent, uid) if uid is not None else (read_image(path), None)
 
 
-def forecast(package: ModelPackage, device: str, geometry: Geometry) -> Forecast:
-    """What a prediction on this grid will take."""
+def forecast(
+    package: ModelPackage, device: str, geometry: Geometry, channels: Sequence[str]
+) -> Forecast:
+    """What a prediction on this grid, from these channels, will take."""
     from ..inference.forecast import forecast as of_inference
 
-    return of_inference(package, device, geometry)
+    return of_inference(package, device, geometry, channels)
 
 
 def list_packages() -> Sequence[ModelPackage]:
@@ -190,7 +192,7 @@ class Rooms:
     """The seams; the defaults are the real rooms."""
 
     read_scan: Callable[..., tuple[Image, DicomSeries | None]] = read_scan
-    forecast: Callable[[ModelPackage, str, Geometry], Forecast] = forecast
+    forecast: Callable[[ModelPackage, str, Geometry, Sequence[str]], Forecast] = forecast
     list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble

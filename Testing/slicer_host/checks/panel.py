@@ -57,7 +57,7 @@ def find_model(name: str | None) -> SimpleNamespace:
     return MODELS[name or "brain-mr"]
 
 
-def a_forecast(_package: Any, _device: str, _geometry: Any) -> Any:
+def a_forecast(_package: Any, _device: str, _geometry: Any, _channels: Any) -> Any:
     from TumorSegRobustLib.inference.forecast import Forecast
 
     return Forecast("cpu", "openvino", 3, 4.0, 900.0, 8000.0)
