@@ -13,6 +13,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/reach.py
   TumorSegRobustLib/app/scan_actions.py
   TumorSegRobustLib/app/sections/__init__.py
+  TumorSegRobustLib/app/sections/asking.py
   TumorSegRobustLib/app/sections/channels.py
   TumorSegRobustLib/app/sections/compare.py
   TumorSegRobustLib/app/sections/correct.py
@@ -279,6 +280,8 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/uncertainty.py
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
+  TumorSegRobustLib/workflow/asking.py
+  TumorSegRobustLib/workflow/beginning.py
   TumorSegRobustLib/workflow/case.py
   TumorSegRobustLib/workflow/channels.py
   TumorSegRobustLib/workflow/choosing.py

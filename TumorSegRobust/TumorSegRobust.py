@@ -96,6 +96,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         import qt
+        from TumorSegRobustDesktop.asking import Asker
         from TumorSegRobustDesktop.dependencies import Installer
         from TumorSegRobustDesktop.main_thread import MainThread
         from TumorSegRobustDesktop.slicer_app import SolidViews
@@ -110,6 +111,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.view = PanelView(self.ui)
         self.steps = Steps.of(self.ui, panel, lambda: self.logic, self.view.guarded)
         self.mainThread = MainThread(self._is_working)
+        self.asker = Asker(self.mainThread, lambda yes: self.logic.workflow.answer(yes))
         self.surfaceTimer = qt.QTimer()  # the 3D surface follows when the user pauses
         self.surfaceTimer.setSingleShot(True)
         self.surfaceTimer.setInterval(400)
@@ -148,8 +150,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.mainThread.close()
 
     def onState(self, state: Any) -> None:
-        unfinished = self.logic.workflow.resumable()
-        self.view.draw(state, str(unfinished[0]) if unfinished else "")
+        self.view.draw(state, self.logic.workflow.resumable())
+        self.asker.look(state.question)
         self.steps.draw(state)
         self.memory.note(state)
 
@@ -177,7 +179,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._show_packages()
 
     def onResume(self, *_args: Any) -> None:
-        self.logic.workflow.resume(self.logic.workflow.resumable()[0].path)
+        self.logic.workflow.resume(self.ui.resumeSelector.currentData)
 
     def onInstall(self, install: Callable[[], bool]) -> None:
         install()
@@ -206,6 +208,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.segmentButton, "clicked", lambda *_args: workflow().segment()),
             (ui.emptyButton, "clicked", lambda *_args: workflow().start_empty()),
             (ui.resumeButton, "clicked", self.onResume),
+            (ui.resumeSelector, "activated", self.view.show_offer),
             (ui.cancelButton, "clicked", lambda *_args: workflow().cancel()),
             (ui.installButton, "clicked", lambda *_args: self.onInstall(installer.install)),
             (ui.offlineButton, "clicked", lambda *_args: self.onInstall(installer.install_offline)),

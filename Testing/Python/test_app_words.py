@@ -20,6 +20,8 @@ from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, write_image
 from TumorSegRobustLib.workflow import COMMANDS, Workflow
 
+PATIENCE_S = 30.0
+
 
 @pytest.fixture
 def workflow(tmp_path: Path) -> Iterator[Workflow]:
@@ -130,7 +132,33 @@ def test_an_unfinished_review_is_offered(workflow: Workflow, tmp_path: Path) -> 
     assert "1 correction" in offered["text"]
     again.resume(offered["path"])
     assert describe(again)["click_count"] == "1 click"
+    assert offered["newest"]
+    again.accept("Dr Ada")
+    again.start_empty()
+    (accepted,) = describe(again)["resumable"]
+    assert accepted["offer"] == "Open the review again"
+    assert accepted["text"].endswith("by Dr Ada")
+    assert not accepted["newest"]
     again.close()
+
+
+def test_a_question_is_on_the_page_until_it_is_answered(tmp_path: Path) -> None:
+    workflow = Workflow(work_folder=tmp_path / "work", rooms=head.toy_rooms())
+    workflow.open_image(head.a_head())
+    assert workflow.wait(PATIENCE_S)
+    workflow.start_empty()
+    assert workflow.wait(PATIENCE_S)
+    assert describe(workflow)["question"] is None
+    workflow.accept("Dr Ada")
+    asked = describe(workflow)["question"]
+    assert asked["yes"] == "Accept: no tumour"
+    assert json.loads(json.dumps(asked)) == asked
+    workflow.answer(True)
+    assert workflow.wait(PATIENCE_S)
+    told = describe(workflow)
+    assert (told["question"], told["accepted_by"]) == (None, "Dr Ada")
+    assert told["message"] == "Accepted by Dr Ada: no tumour."
+    workflow.close()
 
 
 # ------------------------------------------------ the file picker

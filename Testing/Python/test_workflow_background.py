@@ -70,6 +70,7 @@ def test_cancel_returns_to_the_phase_before(desk: Desk, before: str) -> None:
         desk.does(desk.workflow.accept, "Dr Ada")
     mask = desk.workflow.mask
     desk.workflow.segment()
+    desk.workflow.answer(True)
     assert desk.networks.begun.wait(PATIENCE_S)
     desk.workflow.cancel()
     assert desk.workflow.wait(PATIENCE_S)

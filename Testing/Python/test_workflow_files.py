@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,37 @@ def test_results_of_nothing_can_be_started_from(desk: Desk, tmp_path: Path) -> N
     assert desk.state.volume_ml == 0.0
 
 
+def test_results_of_another_scan_with_the_same_grid_are_refused(desk: Desk, tmp_path: Path) -> None:
+    desk.segmented().workflow.save(tmp_path / "first")
+    desk.workflow.open_image(a_scan(seed=7))
+    with pytest.raises(UnusableInput, match=r"first holds results of another scan \(FLAIR\): open that scan"):
+        desk.workflow.start_from(tmp_path / "first")
+    assert desk.state.phase == "ready"
+
+
+def test_results_may_be_corrected_on_any_channel_that_they_were_made_from(desk: Desk, tmp_path: Path) -> None:
+    desk.opened().workflow.open_image(a_scan(seed=7), channel="t1c")
+    desk.workflow.segment()
+    desk.workflow.save(tmp_path / "first")
+    assert [one["channel"] for one in load(tmp_path / "first" / "result.json")["scan"]] == ["", "t1c"]
+    desk.workflow.open_image(a_scan(seed=7))
+    desk.workflow.start_from(tmp_path / "first")
+    np.testing.assert_array_equal(desk.workflow.mask, ball(TUMOUR_KJI))
+
+
+def test_older_results_that_do_not_name_their_scan_are_taken_with_a_notice(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.segmented().workflow.save(tmp_path / "first")
+    document = load(tmp_path / "first" / "result.json")
+    del document["scan"]
+    (tmp_path / "first" / "result.json").write_text(json.dumps(document))
+    desk.workflow.start_from(tmp_path / "first")
+    assert "does not tell which scan its results are of" in desk.state.notices[-1]
+    desk.workflow.save(tmp_path / "second")
+    assert load(tmp_path / "second" / "result.json")["scan"][0]["name"] == "FLAIR"
+
+
 def test_results_on_another_grid_are_refused(desk: Desk, tmp_path: Path) -> None:
     desk.segmented().workflow.save(tmp_path / "first")
     scan = a_scan()
@@ -338,14 +370,46 @@ def test_a_resumed_review_reports_all_its_clicks(tmp_path: Path) -> None:
     assert (new["include"], new["honoured"]) == (False, True)
 
 
-def test_finished_and_untouched_reviews_are_not_offered_again(tmp_path: Path) -> None:
+def test_a_review_in_which_nothing_was_done_is_not_offered_again(tmp_path: Path) -> None:
     desk = a_desk(tmp_path).segmented()
     desk.workflow.segment()
-    desk.workflow.click(at(OTHER_KJI), True)
-    desk.workflow.accept("Dr Ada")
     desk.workflow.close()
     assert len(journals(desk)) == 2
     assert a_desk(tmp_path).opened().workflow.resumable() == ()
+
+
+def test_an_accepted_review_can_be_opened_again_and_is_accepted_still(tmp_path: Path) -> None:
+    desk = a_desk(tmp_path).segmented()
+    desk.workflow.click(at(OTHER_KJI), True)
+    corrected = desk.workflow.mask
+    desk.workflow.accept("Dr Ada")
+    desk.workflow.start_empty()
+    (review,) = desk.workflow.resumable()
+    assert (review.accepted_by, review.edits) == ("Dr Ada", 1)
+    assert re.fullmatch(r"accepted (\d\d \w+ \d{4} )?\d\d:\d\d by Dr Ada", str(review))
+    desk.workflow.close()
+
+    after = a_desk(tmp_path).opened()
+    (review,) = after.workflow.resumable()
+    assert after.state.message == f"FLAIR is open. A review was {review}: it can be opened again."
+    after.workflow.resume(review.path)
+    assert (after.state.phase, after.state.accepted_by) == ("accepted", "Dr Ada")
+    np.testing.assert_array_equal(after.workflow.mask, corrected)
+
+
+def test_the_review_that_was_worked_on_last_is_offered_first(tmp_path: Path) -> None:
+    desk = a_desk(tmp_path).segmented()
+    desk.workflow.click(at(OTHER_KJI), True)
+    older = desk.workflow.session.journal_path
+    desk.workflow.start_empty()
+    desk.workflow.click(at(TUMOUR_KJI), True)
+    newer = desk.workflow.session.journal_path
+    desk.workflow.resume(older)
+    desk.workflow.accept("Dr Ada")
+    desk.workflow.close()
+    offered = a_desk(tmp_path).opened().workflow.resumable()
+    assert [review.path for review in offered] == [older, newer]
+    assert [bool(review.accepted) for review in offered] == [True, False]
 
 
 def test_reviews_of_other_scans_are_not_offered(tmp_path: Path) -> None:

@@ -361,8 +361,13 @@ def test_a_scan_that_was_opened_is_offered_at_the_next_start(tmp_path: Path, stu
     assert t1c.unfinished.endswith("1 correction")
     assert flair.unfinished == ""
     again.open(t1c.path, series=t1c.series)
-    assert len(again.resumable()) == 1
+    (review,) = again.resumable()
+    again.resume(review.path)
+    again.accept("Dr Ada")
     again.close()
+    (accepted, _) = a_workflow(tmp_path / "work", told_by()).state.recent
+    assert accepted.unfinished == ""
+    assert accepted.accepted.endswith("by Dr Ada")
 
 
 def test_the_chosen_series_of_a_folder_is_remembered(tmp_path: Path, study: Path) -> None:

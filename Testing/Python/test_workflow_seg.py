@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,3 +86,20 @@ def test_a_scan_that_was_not_dicom_says_what_is_missing(tmp_path: Path) -> None:
     desk = a_desk(tmp_path).segmented()
     with pytest.raises(UnusableInput, match="open the DICOM folder, or save the contour as NIfTI"):
         desk.workflow.export_seg(tmp_path / "out.dcm")
+
+
+def test_without_highdicom_the_seg_cannot_be_pressed_and_the_rtstruct_can(
+    series: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "highdicom" else found(name))
+    workflow = Workflow(work_folder=tmp_path / "work", background=False, rooms=app.toy_rooms())
+    workflow.open(series)
+    workflow.segment()
+    assert "export" in workflow.state.can
+    assert workflow.state.why_not["export_seg"].startswith("DICOM SEG needs the Python package highdicom")
+    with pytest.raises(UnusableInput, match="export RTSTRUCT, or save the contour as NIfTI"):
+        workflow.export_seg(tmp_path / "seg.dcm")
+    workflow.export_rtstruct(tmp_path / "rt.dcm")
+    assert (tmp_path / "rt.dcm").exists()
+    workflow.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -10,10 +10,10 @@ from slicer.i18n import tr as _
 
 from .dependencies import Readiness
 from .slicer_app import tell
-from .widget_words import breakable
+from .widget_words import breakable, fill
 
 if TYPE_CHECKING:
-    from TumorSegRobustLib.workflow import State
+    from TumorSegRobustLib.workflow import EarlierReview, State
 
 # Button -> the workflow's command that it gives.
 BUTTONS = {
@@ -30,7 +30,7 @@ BUTTONS = {
     "nextPlaceButton": "next_place",
     "acceptButton": "accept",
     "exportButton": "export",
-    "exportSegButton": "export",
+    "exportSegButton": "export_seg",
     "saveButton": "save",
     "referenceButton": "compare",
     "putAwayButton": "stop_comparing",
@@ -46,6 +46,7 @@ STEPS: dict[str, Callable[[State], bool]] = {
 }
 _STAYS_CLOSED = "compareSection"  # for those who have a reference: the steps before it need the room
 _LONGEST = 40  # letters of a scan's name in a heading
+_LOUD = "font-weight: bold; background-color: #7a4c00; color: white; padding: 3px 6px;"
 _NEED_PACKAGES = frozenset({"segment", "start_empty", "resume"})
 
 
@@ -56,28 +57,48 @@ class PanelView:
         self._ui = ui
         self._hints = {name: getattr(ui, name).toolTip for name in BUTTONS}
         self._usable: dict[str, bool] = {}
+        self._earlier: Sequence[EarlierReview] = ()
         self.readiness = Readiness()
 
-    def draw(self, state: State, unfinished: str = "") -> None:
-        """Everything that follows from the state alone; unfinished: the review that may be continued."""
+    def draw(self, state: State, earlier: Sequence[EarlierReview] = ()) -> None:
+        """Everything that follows from the state alone; earlier: the reviews that may be opened again."""
         running = state.phase == "running"
         ui = self._ui
         for name, command in BUTTONS.items():
             self._permit(getattr(ui, name), name, command, state)
         self._open_steps(state)
+        self._earlier = earlier
         ui.resumeButton.setVisible("resume" in state.can)
-        if "resume" in state.can:
-            ui.resumeButton.setToolTip(_("Goes on where it stopped: {which}").format(which=unfinished))
+        ui.resumeSelector.setVisible("resume" in state.can and len(earlier) > 1)
+        chosen = ui.resumeSelector.currentData
+        paths = [str(review.path) for review in earlier]
+        first = paths[0] if paths else None
+        lines = [(str(review), path) for review, path in zip(earlier, paths, strict=True)]
+        fill(ui.resumeSelector, lines, chosen if chosen in paths else first)
+        self.show_offer()
         ui.progressBar.setVisible(running)
         ui.cancelButton.setVisible(running)
         # A bar without a length tells that the work goes on, though nobody knows how far it is.
         ui.progressBar.setMaximum(100 if state.progress is not None else 0)
         ui.progressBar.setValue(round(100 * (state.progress or 0)))
-        lines = [line for line in (state.message, *state.notices) if line]
+        message = f"⚠ {state.message}" if state.loud else state.message
+        lines = [line for line in (message, *state.notices) if line]
         ui.messageLabel.setText(breakable("\n".join(lines)))
+        ui.messageLabel.setStyleSheet(_LOUD if state.loud else "")
         ui.messageLabel.setVisible(bool(lines))
         self.show_error(state.error)
         tell(state.error or state.message)
+
+    def show_offer(self, *_args: Any) -> None:
+        """The button says what it does with the review that is chosen in the list beside it."""
+        row = self._ui.resumeSelector.currentIndex
+        if not 0 <= row < len(self._earlier):
+            return
+        review = self._earlier[row]
+        again, on = _("Open the review again"), _("Continue the unfinished review")
+        self._ui.resumeButton.setText(on if review.accepted is None else again)
+        if self._ui.resumeButton.enabled:
+            self._ui.resumeButton.setToolTip(_("Goes on where it stopped: {which}").format(which=review))
 
     def guarded(self, act: Callable[..., Any]) -> Callable[..., None]:
         """`act` as a slot: unusable input is one red line, anything else Slicer's error window."""

@@ -9,6 +9,7 @@ from trame.ui.vuetify3 import VAppLayout
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from TumorSegRobustLib.app.sections.asking import question_dialog
 from TumorSegRobustLib.app.sections.compare import compare
 from TumorSegRobustLib.app.sections.correct import correct
 from TumorSegRobustLib.app.sections.dropping import dropping
@@ -52,7 +53,7 @@ U  uncertainty on or off
 N  next place worth a look
 M  one view, or all four
 Page Up, Page Down  next slice
-0  start from nothing (the review before can be continued)
+0  start from nothing (asks first; the review before is kept)
 Wheel  next slice
 Left click without a tool  look here in all views
 Left drag without a tool  grey values
@@ -86,6 +87,7 @@ def build_page(
             _status()
         picker(actions)
         series_dialog(actions, workflow)
+        question_dialog(workflow)
         dropping(actions)
     return page
 
@@ -175,8 +177,9 @@ def _welcome(actions: Actions, workflow: Workflow) -> None:
 
 def _status() -> None:
     with html.Div(
-        classes=("['status', { 'status-error': !!panel.error }]",), **said(role="status", aria_live="polite")
+        classes=("['status', { 'status-error': !!panel.error, 'status-loud': panel.loud && !panel.error }]",),
+        **said(role="status", aria_live="polite"),
     ):
-        v.VIcon("mdi-alert-circle-outline", v_if="panel.error", size="16")
+        v.VIcon("mdi-alert-circle-outline", v_if="panel.error || panel.loud", size="16")
         html.Span("{{ panel.error || panel.message }}", id="status", title=("panel.error || panel.message",))
         html.Span("Research software, not a medical device", classes="status-note")

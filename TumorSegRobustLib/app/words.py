@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from TumorSegRobustLib.workflow import COMMANDS, HOW_TO_BEGIN, error_line, line_of, listed, rows_of
@@ -36,6 +37,8 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "phase": state.phase,
         "message": state.message,
         "error": state.error,
+        "loud": state.loud,
+        "question": asdict(state.question) if state.question else None,
         "notices": list(state.notices),
         "running": state.phase == "running",
         "progress": None if state.progress is None else round(100 * state.progress),
@@ -48,7 +51,13 @@ def describe(workflow: Workflow) -> dict[str, Any]:
             for one in state.choices
         ],
         "recent": [
-            {"number": n, "name": one.name, "tip": one.path, "unfinished": one.unfinished}
+            {
+                "number": n,
+                "name": one.name,
+                "tip": one.path,
+                "unfinished": one.unfinished,
+                "accepted": one.accepted,
+            }
             for n, one in enumerate(state.recent)
         ],
         "targets": [{"value": one, "text": _sentence(one)} for one in state.targets],
@@ -71,7 +80,15 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         ],
         "click_count": f"{len(state.clicks)} click" + ("" if len(state.clicks) == 1 else "s"),
         "accepted_by": state.accepted_by,
-        "resumable": [{"text": str(review), "path": str(review.path)} for review in workflow.resumable()],
+        "resumable": [
+            {
+                "text": str(review),
+                "path": str(review.path),
+                "offer": review.offer,
+                "newest": number == 0 and review.accepted is None,
+            }
+            for number, review in enumerate(workflow.resumable())
+        ],
     }
 
 

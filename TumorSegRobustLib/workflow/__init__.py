@@ -1,9 +1,10 @@
 """The toolkit-neutral presenter: what the desktop panel, the browser panel and the command line all drive."""
 
 from ..image import SeriesChoice, SeveralSeries
+from .asking import Question
 from .channels import ChannelState, label_of
 from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
-from .journals import Unfinished, default_work_folder
+from .journals import EarlierReview, default_work_folder
 from .looking import line_of
 from .proposal import Proposal
 from .recent import RecentScan
@@ -19,10 +20,12 @@ __all__ = [
     "TOOLS",
     "ChannelState",
     "Dispatch",
+    "EarlierReview",
     "EnsembleFactory",
     "EnsembleLike",
     "Phase",
     "Proposal",
+    "Question",
     "RecentScan",
     "Rooms",
     "SegmentState",
@@ -31,7 +34,6 @@ __all__ = [
     "Signal",
     "State",
     "Tool",
-    "Unfinished",
     "Workflow",
     "default_work_folder",
     "error_line",

@@ -14,8 +14,9 @@ from .state import COMMANDS, Situation, State
 if TYPE_CHECKING:
     from ..image import SeriesChoice
     from ..models import ModelPackage
+    from .asking import Question
     from .case import Case
-    from .journals import Unfinished
+    from .journals import EarlierReview
     from .reviewing import Look, Review
 
 
@@ -25,9 +26,11 @@ class Facts(Protocol):
     case: Case | None
     review: Review | None
     look: Look | None
-    unfinished: tuple[Unfinished, ...]
+    earlier: tuple[EarlierReview, ...]
     package: ModelPackage | None
     choices: tuple[SeriesChoice, ...]
+    question: Question | None
+    no_seg: str
 
 
 def describe(
@@ -52,7 +55,7 @@ def describe(
         can_undo=look is not None and (look.can_undo or edits > 0),
         can_redo=look is not None and look.can_redo,
         volume_ml=sum(segment.volume_ml for segment in look.segments) if look else 0.0,
-        resumable=bool(facts.unfinished),
+        resumable=bool(facts.earlier),
         has_places=bool(changes.get("places", before.places)),
         has_reference=comparison is not None,
         has_errors=comparison is not None and bool(comparison.errors),
@@ -60,6 +63,7 @@ def describe(
         has_further_channels=case is not None and len(case.channels) > 1,
         takes_channels=len(package.channels) if package else 0,
         unfit=unfit,
+        no_seg=facts.no_seg,
     )
     why_not = situation.why_not()
     inputs = channel_states(package, case)
@@ -74,6 +78,7 @@ def describe(
         "channels": tuple(case.channels) if case else (),
         "inputs": inputs,
         "choices": facts.choices,
+        "question": facts.question,
         "targets": targets_of(package),
         "will_happen": will_happen(inputs, forecast, adapt, unfit) if case else "",
         "can": frozenset(command for command in COMMANDS if command not in why_not),

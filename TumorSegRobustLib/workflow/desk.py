@@ -14,8 +14,9 @@ from .state import State
 if TYPE_CHECKING:
     from ..image import SeriesChoice
     from ..models import ModelPackage
+    from .asking import Question
     from .case import Case
-    from .journals import Unfinished
+    from .journals import EarlierReview
     from .reviewing import Change, Look, Review
 
 
@@ -31,7 +32,9 @@ class Desk:
         self.case: Case | None = None
         self.review: Review | None = None
         self.look: Look | None = None
-        self.unfinished: tuple[Unfinished, ...] = ()
+        self.earlier: tuple[EarlierReview, ...] = ()
+        self.question: Question | None = None
+        self.no_seg = ""
         self.package: ModelPackage | None = None
         self.choices: tuple[SeriesChoice, ...] = ()
         self.state = State()
@@ -39,30 +42,34 @@ class Desk:
         self._lock = threading.RLock()
 
     def update(self, **changes: Any) -> None:
-        """Derive the state anew, with `changes` (message, error, tool, ...), and tell."""
+        """Derive the state anew, with `changes` (message, error, tool, ...), and tell. A new message is as
+        loud as `changes` say, by default not at all.
+        """
+        if "message" in changes:
+            changes.setdefault("loud", False)
         with self._lock:
             running, edits = self._activity()
             self.state = describe(self.state, running, edits, self, changes)
             self.changed.emit(self.state)
 
-    def show_case(self, case: Case, unfinished: tuple[Unfinished, ...]) -> None:
+    def show_case(self, case: Case, earlier: tuple[EarlierReview, ...]) -> None:
         """A new scan puts the review before aside; one more channel of the same scan leaves it."""
         same_scan = self.case is not None and case.image is self.case.image
         self.case = case
         if not same_scan:
             self._put_aside()
-            self.unfinished = unfinished
-        self.update(message=messages.opened(case, unfinished), error="")
+            self.earlier = earlier
+        self.update(message=messages.opened(case, earlier), error="")
         if not same_scan:
             self.image_changed.emit(case.image)
             self.assessment_changed.emit(None)
             self.contour_changed.emit(None, None)
 
-    def show_review(self, review: Review, unfinished: tuple[Unfinished, ...]) -> None:
-        """The review before, if it was corrected, is among the `unfinished` and can be taken up again."""
+    def show_review(self, review: Review, earlier: tuple[EarlierReview, ...]) -> None:
+        """The review before, if there was anything in it, is among the `earlier` and can be opened again."""
         self._put_aside()
         self.review, self.look = review, review.look()
-        self.unfinished = tuple(u for u in unfinished if u.path != review.session.journal_path)
+        self.earlier = tuple(one for one in earlier if one.path != review.session.journal_path)
         self.update(message=messages.begun(review.proposal, self.look.volume_ml), error="")
         self.assessment_changed.emit(review.proposal.assessment)
         self.contour_changed.emit(self.look.mask, None)
@@ -73,11 +80,11 @@ class Desk:
         self.look = change.look
         if change.entropy is not None:
             review.uncertainty.put(change.region, change.entropy)
-        self.update(message=change.message, error="")
+        self.update(message=change.message, loud=change.loud, error="")
         if change.entropy is not None:
             self.contour_changed.emit(change.look.mask, change.region)
 
     def _put_aside(self) -> None:
         if self.review is not None:
             self.review.session.close()
-        self.review = self.look = None
+        self.review = self.look = self.question = None

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..progress import Progress
 from .case import Case
 from .desk import Desk
-from .journals import Unfinished, unfinished_reviews
+from .journals import EarlierReview, earlier_reviews
 from .reviewing import Change, Review
 from .running import Runner
 
@@ -41,15 +41,15 @@ class Doing:
             return
         before = self._desk.case
 
-        def work(progress: Progress) -> tuple[Opened, tuple[Unfinished, ...]]:
+        def work(progress: Progress) -> tuple[Opened, tuple[EarlierReview, ...]]:
             opened = read(before, progress)
-            known = unfinished_reviews(self._work_folder, opened.digest) if isinstance(opened, Case) else ()
+            known = earlier_reviews(self._work_folder, opened.digest) if isinstance(opened, Case) else ()
             return opened, known
 
-        def show(found: tuple[Opened, tuple[Unfinished, ...]]) -> None:
-            opened, unfinished = found
+        def show(found: tuple[Opened, tuple[EarlierReview, ...]]) -> None:
+            opened, earlier = found
             if wanted(opened) and isinstance(opened, Case):
-                self._desk.show_case(opened, unfinished)
+                self._desk.show_case(opened, earlier)
                 self._opened()
 
         self._runner.long("Opening the scan.", work, show)
@@ -60,7 +60,7 @@ class Doing:
         if self.allowed(command) and case is not None:
             self._runner.long(
                 label,
-                lambda progress: (work(case, progress), unfinished_reviews(self._work_folder, case.digest)),
+                lambda progress: (work(case, progress), earlier_reviews(self._work_folder, case.digest)),
                 lambda begun: self._desk.show_review(*begun),
             )
 

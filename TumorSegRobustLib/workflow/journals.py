@@ -1,15 +1,20 @@
-"""Where the journals of reviews lie, and which of them were never finished."""
+"""Where the journals of reviews lie, and which of them can be opened again."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UnusableInput
+
+if TYPE_CHECKING:
+    from ..review.chain import Record
 
 APPLICATION = "TumorSegRobust"
 _LOG = logging.getLogger(__name__)
@@ -39,36 +44,68 @@ def new_journal(work_folder: Path, digest: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """A review that was corrected but never accepted: what `Workflow.resume` can continue."""
+class EarlierReview:
+    """A review that `Workflow.resume` can open again: corrected and never accepted since, or accepted.
+
+    started, last: times of its first and its last event. accepted: when, None where nobody did; by whom.
+    """
 
     path: Path
     started: datetime
+    last: datetime
     edits: int
+    accepted: datetime | None = None
+    accepted_by: str = ""
 
     def __str__(self) -> str:
+        if self.accepted is not None:
+            return f"accepted {_clock(self.accepted)} by {self.accepted_by}"
         corrections = "1 correction" if self.edits == 1 else f"{self.edits} corrections"
         return f"{self.started.astimezone():%d %b %Y %H:%M}, {corrections}"
 
+    @property
+    def offer(self) -> str:
+        """What a button says that opens it."""
+        again = "Open the review again"
+        return "Continue the unfinished review" if self.accepted is None else again
 
-def unfinished_reviews(work_folder: Path, digest: str) -> tuple[Unfinished, ...]:
-    """Reviews of the scan `digest` that were corrected and not accepted since, the newest first.
+
+def earlier_reviews(work_folder: Path, digest: str) -> tuple[EarlierReview, ...]:
+    """Reviews of the scan `digest` in which somebody has done something, the last one first.
 
     A journal that cannot be read is left out: `tumorsegrobust journal verify` says what is wrong with it.
     """
     from ..review.journal import read_journal
-    from ..review.step_events import STEPS
 
-    counts = dict.fromkeys(STEPS, 1) | _OTHERWISE
     found = []
     for path in (work_folder / "journals").glob(f"{digest}-*.jsonl"):
         try:
-            records = read_journal(path)
+            review = _review_of(path, read_journal(path))
         except UnusableInput as error:
             _LOG.warning("%s", error)
             continue
-        steps = [record.event for record in records if record.event in counts]
-        edits = sum(counts[event] for event in steps)
-        if edits > 0 and steps[-1] != "accept":
-            found.append(Unfinished(path, datetime.fromisoformat(records[0].time), edits))
-    return tuple(sorted(found, key=lambda review: review.started, reverse=True))
+        if review is not None:
+            found.append(review)
+    return tuple(sorted(found, key=lambda review: review.last, reverse=True))
+
+
+def _review_of(path: Path, records: Sequence[Record]) -> EarlierReview | None:
+    """None where nothing was done that could be lost."""
+    from ..review.step_events import STEPS
+
+    counts = dict.fromkeys(STEPS, 1) | _OTHERWISE
+    steps = [record for record in records if record.event in counts]
+    edits = sum(counts[record.event] for record in steps)
+    accepted = steps[-1] if steps and steps[-1].event == "accept" else None
+    if edits <= 0 and accepted is None:
+        return None
+    started, last = (datetime.fromisoformat(record.time) for record in (records[0], steps[-1]))
+    if accepted is None:
+        return EarlierReview(path, started, last, edits)
+    return EarlierReview(path, started, last, edits, last, str(accepted.data.get("name", "")))
+
+
+def _clock(moment: datetime) -> str:
+    """The time of day; of another day than today, the day too."""
+    here = moment.astimezone()
+    return f"{here:%H:%M}" if here.date() == datetime.now().astimezone().date() else f"{here:%d %b %Y %H:%M}"

@@ -10,7 +10,7 @@ from .channels import CORE
 
 if TYPE_CHECKING:
     from .case import Case
-    from .journals import Unfinished
+    from .journals import EarlierReview
     from .proposal import Proposal
     from .state import SegmentState
 
@@ -22,12 +22,14 @@ def choose_series(folder: str, count: int) -> str:
     return f"{folder} holds {count} series: choose one of them."
 
 
-def opened(case: Case, unfinished: Sequence[Unfinished]) -> str:
+def opened(case: Case, earlier: Sequence[EarlierReview]) -> str:
     name = case.image.name or "The scan"
     if len(case.channels) > 1:
         return f"{name} is open with {len(case.channels)} channels. Press Segment, or start from nothing."
-    if unfinished:
-        return f"{name} is open. An unfinished review ({unfinished[0]}) can be continued."
+    if earlier and earlier[0].accepted:
+        return f"{name} is open. A review was {earlier[0]}: it can be opened again."
+    if earlier:
+        return f"{name} is open. An unfinished review ({earlier[0]}) can be continued."
     return f"{name} is open. Press Segment, or start from nothing."
 
 
@@ -57,14 +59,26 @@ def proposed(result: Mapping[str, Any]) -> str:
     return f"{contour} Please check it: {reason}."
 
 
-def clicked(include: bool, honoured: bool, changed_ml: float, contour: str) -> str:
-    """`contour`: a sentence about the contour now, see `contour_of`."""
+def clicked(include: bool, honoured: bool, changed_ml: float, contour: str, much: bool = False) -> str:
+    """`contour`: a sentence about the contour now, see `contour_of`. much: more than one click should do."""
     word = "Included" if include else "Excluded"
     if not honoured:
         return "This click had no effect: the contour stayed as it was."
     if changed_ml <= 0:
         return f"{word}: the contour was so already. {contour}"
+    if much:
+        return (
+            f"This one click changed {changed_ml:.0f} ml. If that is too much, press Undo (Ctrl+Z) and click "
+            f"elsewhere. {contour}"
+        )
     return f"{word}: {changed_ml:.1f} ml changed. {contour}"
+
+
+def not_acceptable(no_tumour: bool) -> str:
+    """Why an acceptance is refused: it states `no_tumour` of a contour, or does not of an empty one."""
+    if no_tumour:
+        return "There is a contour now: accept it as it is, or take it back to state that there is no tumour."
+    return "The contour is empty: accept it with the statement that there is no tumour, or contour one."
 
 
 def contour_of(segments: Sequence[SegmentState]) -> str:

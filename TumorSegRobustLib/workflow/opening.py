@@ -135,4 +135,4 @@ class Opening:
 
     def _asked_before(self) -> str:
         case = self._desk.case
-        return messages.opened(case, self._desk.unfinished) if case else messages.BEGIN
+        return messages.opened(case, self._desk.earlier) if case else messages.BEGIN

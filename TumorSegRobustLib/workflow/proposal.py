@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from . import results
 from .overlay import entropy_of
 
 if TYPE_CHECKING:
+    from ..image import Image
     from ..inference import Prediction
     from ..review import ReviewSession
     from ..trust import Assessment
@@ -45,6 +46,10 @@ class Proposal:
     def core_within(self, mask: NDArray) -> NDArray | None:
         """The networks' tumour core inside a contour, bool (k, j, i); None where they could not tell."""
         return None if self.core is None else self.core & mask
+
+    def about(self, channels: Mapping[str, Image]) -> Proposal:
+        """The same, whose result says which scan it is of."""
+        return replace(self, result={**self.result, "scan": results.scan_of(channels)})
 
     @classmethod
     def of_networks(

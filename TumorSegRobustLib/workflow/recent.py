@@ -6,11 +6,11 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .journals import unfinished_reviews
+from .journals import earlier_reviews
 
 _LOG = logging.getLogger(__name__)
 _FILE = "recent.json"
@@ -19,13 +19,16 @@ _KEPT = 8
 
 @dataclass(frozen=True)
 class RecentScan:
-    """path, series (UID, or ""): for `Workflow.open`. unfinished: its newest review that nobody accepted."""
+    """path, series (UID, or ""): for `Workflow.open`. unfinished, accepted: its last review, under the one
+    that it is.
+    """
 
     path: str
     series: str
     name: str
     digest: str
     unfinished: str = ""
+    accepted: str = ""
 
 
 def remember(work_folder: Path, scan: RecentScan) -> None:
@@ -46,9 +49,9 @@ def recent_scans(work_folder: Path) -> tuple[RecentScan, ...]:
     found = []
     for one in _read(work_folder):
         if Path(one.path).exists():
-            reviews = unfinished_reviews(work_folder, one.digest)
-            told = str(reviews[0]) if reviews else ""
-            found.append(RecentScan(one.path, one.series, one.name, one.digest, told))
+            last = next(iter(earlier_reviews(work_folder, one.digest)), None)
+            kind = {} if last is None else {"accepted" if last.accepted else "unfinished": str(last)}
+            found.append(replace(one, **kind))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..version import __version__
 
 if TYPE_CHECKING:
-    from ..image import Geometry
+    from ..image import Geometry, Image
     from ..inference import Prediction
     from ..review import ReviewSession
     from ..trust import Assessment
@@ -53,6 +53,27 @@ def of_prediction(
             "software": _SOFTWARE,
         }
     )
+
+
+def scan_of(channels: Mapping[str, Image]) -> list[dict[str, str]]:
+    """What result.json says of the scan, so that nobody takes the results for another one's: every channel's
+    name, what its volume is called, and the hash of its voxels (see `review.events.fingerprint`).
+    """
+    from ..review.events import fingerprint
+
+    return [
+        {"channel": channel, "name": image.name, "voxels_sha256": fingerprint(image)}
+        for channel, image in channels.items()
+    ]
+
+
+def is_of(result: Mapping[str, Any], image: Image) -> bool | None:
+    """Whether `image` is among the channels that a result.json is about; None where it does not tell."""
+    from ..review.events import fingerprint
+
+    told = [entry for entry in result.get("scan") or () if isinstance(entry, Mapping)]
+    known = {str(entry["voxels_sha256"]) for entry in told if "voxels_sha256" in entry}
+    return fingerprint(image) in known if known else None
 
 
 def of_core(result: Mapping[str, Any], core: NDArray, geometry: Geometry) -> dict[str, Any]:

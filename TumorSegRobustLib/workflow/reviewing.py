@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UnusableInput
 from . import messages, results, segment_files
 from .overlay import EVERYWHERE, Box, Uncertainty
 from .proposal import Proposal
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ..review import Click, ClickResult, ReviewSession
 
 Position = tuple[float, float, float]
+# From nothing, over real heads: 12 of 14 first clicks in the tumour stay below 200 ml (the others drew far
+# too much), 23 of 56 stray ones do not.
+_MUCH_ML, _MUCH_FROM_NOTHING_ML = 30.0, 200.0
 FIRST = 1
 """Id of the segment that the networks propose."""
 
@@ -46,12 +50,14 @@ class Change:
 
     entropy: the uncertainty inside `region` now, None when no contour was touched.
     region: nothing outside it changed (None: anything may have).
+    loud: whether the message is a warning.
     """
 
     look: Look
     message: str
     region: Box | None = None
     entropy: NDArray | None = None
+    loud: bool = False
 
 
 _UNMEASURED: dict[str, Any] = {"honoured": None, "changed_ml": None, "seconds": None}
@@ -99,13 +105,15 @@ class Review:
     # Corrections of the active segment
 
     def click(self, click: Click) -> Change:
+        before_ml = self.session.volume_of(self.active)
         result = self.session.click(click, self.active)
         self._remember(result.region)
         self._measure(list(self.session.clicks_of(self.active))[-1], result)
         look = self.look()
         contour = messages.contour_of(look.segments)
-        text = messages.clicked(click.include, result.honoured, result.changed_ml, contour)
-        return self._change(look, text, result.region)
+        loud = is_much(result.changed_ml, before_ml)
+        text = messages.clicked(click.include, result.honoured, result.changed_ml, contour, loud)
+        return replace(self._change(look, text, result.region), loud=loud)
 
     def remove_click(self, number: int) -> Change:
         result = self.session.remove_click(number)
@@ -171,13 +179,19 @@ class Review:
     def redo(self) -> Change:
         return self._step(self.session.redo, self._undone, self._regions, "Redone")
 
-    def accept(self, name: str, comment: str) -> Change:
-        self.session.accept(name, comment)
+    def accept(self, name: str, comment: str, no_tumour: bool = False) -> Change:
+        """UnusableInput where `no_tumour` is stated of a contour, or not stated of an empty one. It stands in
+        the comment, for whoever reads the acceptance without the masks.
+        """
+        volume = sum(self.session.volume_of(segment.id) for segment in self.session.segments)
+        if name and no_tumour != (volume <= 0):
+            raise UnusableInput(messages.not_acceptable(no_tumour))
+        self.session.accept(name, ". ".join(part for part in ("No tumour" * no_tumour, comment) if part))
         self.touched = True
         look = self.look()
-        volume = sum(segment.volume_ml for segment in look.segments)
         what = "tumour" if len(look.segments) == 1 else f"{len(look.segments)} segments"
-        return Change(look, f"Accepted by {name}: {what} of {volume:.1f} ml.")
+        told = "no tumour" if no_tumour else f"{what} of {volume:.1f} ml"
+        return Change(look, f"Accepted by {name}: {told}.")
 
     @property
     def algorithm(self) -> str:
@@ -275,6 +289,11 @@ class Review:
         box = EVERYWHERE if region is None else region
         entropy = self.uncertainty.entropy_at(box, self.session.probability_in(box))
         return Change(look, message, region, entropy)
+
+
+def is_much(changed_ml: float, before_ml: float) -> bool:
+    """Whether one click did so much that it may have run away, to a contour of `before_ml`."""
+    return changed_ml > max(before_ml, _MUCH_ML if before_ml > 0 else _MUCH_FROM_NOTHING_ML)
 
 
 def _box_of(voxels: NDArray) -> Box | None:

@@ -5,6 +5,7 @@ Each one imports its room when it is first called, so that a panel opens before 
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,6 +179,16 @@ def write_seg(
     ).notices
 
 
+def no_seg() -> str:
+    """Why DICOM SEG cannot be written on this computer, "" where it can."""
+    if importlib.util.find_spec("highdicom") is not None:
+        return ""
+    return (
+        "DICOM SEG needs the Python package highdicom, which is not installed here: export RTSTRUCT, or save "
+        "the contour as NIfTI."
+    )
+
+
 def kind_of(name: str) -> str:
     """DICOM's RT ROI Interpreted Type of a structure named as in AAPM TG-263."""
     return next((kind for kind in ("CTV", "PTV") if name.upper().startswith(kind)), "GTV")
@@ -203,4 +214,5 @@ class Rooms:
     resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
     write_rtstruct: Callable[[Sequence[Structure], DicomSeries, Path, str], Sequence[str]] = write_rtstruct
     write_seg: Callable[[Sequence[Structure], DicomSeries, Path, Origin], Sequence[str]] = write_seg
+    no_seg: Callable[[], str] = no_seg
     sample_folder: Callable[[], Path] = sample_folder

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..inference.forecast import Forecast
     from ..review import Click
     from ..trust import Place
+    from .asking import Question
     from .recent import RecentScan
 
 Phase = Literal["empty", "ready", "running", "review", "accepted"]
@@ -35,6 +36,7 @@ COMMANDS = (
     "redo",
     "accept",
     "export",
+    "export_seg",
     "save",
     "next_place",
     "compare",
@@ -86,11 +88,15 @@ class State:
     clicks: the clicks in force in the active segment, in order of time; click_numbers: their numbers, for
     `Workflow.remove_click`.
     brush_mm: radius of the tools "paint" and "erase".
+    loud: whether `message` is a warning, to be shown so that nobody misses it.
+    question: what waits for `Workflow.answer`, None where nothing does; it goes by itself with its review.
     error: one line when the last command could not be done, else "".
     """
 
     phase: Phase = "empty"
     message: str = "Open a scan to begin."
+    loud: bool = False
+    question: Question | None = None
     progress: float | None = None
     package: str = ""
     device: str = "auto"
@@ -148,6 +154,7 @@ class Situation:
     has_further_channels: bool = False
     takes_channels: int = 0  # of the chosen package
     unfit: str = ""  # why the networks cannot segment this scan
+    no_seg: str = ""  # why DICOM SEG cannot be written here
 
     @property
     def phase(self) -> Phase:
@@ -176,7 +183,7 @@ class Situation:
         if self.unfit:
             reasons["segment"] = self.unfit
         if not self.resumable:
-            reasons["resume"] = "There is no unfinished review of this scan."
+            reasons["resume"] = "There is no earlier review of this scan."
         if not self.has_review:
             first = "There is no contour yet: press Segment, or start from nothing."
             reasons |= dict.fromkeys(_OF_A_CONTOUR, first)
@@ -200,4 +207,6 @@ class Situation:
             )
         elif self.volume_ml <= 0:
             reasons["export"] = "The contour is empty: there is nothing to export."
+        if no_seg := reasons.get("export", self.no_seg):
+            reasons["export_seg"] = no_seg
         return reasons

@@ -69,6 +69,7 @@ def segment(
 
 def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
     """A review with a new journal, whose first event says where the contour came from."""
+    proposal = proposal.about(case.channels)
     source = {"started_from": proposal.started_from, "image": case.image.name, "result": proposal.result}
     journal = new_journal(folder, case.digest)
     session = rooms.start_session(case.image, journal, proposal, source)
@@ -82,16 +83,19 @@ def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
 def resume(rooms: Rooms, case: Case, journal: Path) -> Review:
     """Continue after a crash; what the networks had said comes from the journal."""
     session, source = rooms.resume_session(case.image, journal)
-    return Review(case.image, session, Proposal.of_journal(session, source))
+    return Review(case.image, session, Proposal.of_journal(session, source).about(case.channels))
 
 
 def earlier_results(folder: Path, image: Image) -> Proposal:
-    """The proposal that `save` wrote into `folder`; its grid must be the image's."""
+    """The proposal that `save` wrote into `folder`; grid and voxels must be the image's. Results that do not
+    tell which voxels they are of (of an older version) are taken with a notice.
+    """
     document = _read_result(folder / saving.RESULT)
     volumes = {}
     told = [saving.CORE] if (folder / saving.CORE).exists() else []
     for name in (saving.PROBABILITY, saving.UNCERTAINTY, *told):
         volumes[name] = _read_on(image, folder / name).voxels
+    document = _of_this_scan(document, image, folder)
     maps = {"entropy": volumes[saving.UNCERTAINTY]}
     core = volumes[saving.CORE] > 0 if saving.CORE in volumes else None
     further = tuple(
@@ -183,6 +187,19 @@ def _structures(
         for segment in session.segments
         if session.mask_of(segment.id).any()
     ]
+
+
+def _of_this_scan(document: Mapping[str, Any], image: Image, folder: Path) -> Mapping[str, Any]:
+    same = results.is_of(document, image)
+    if same is None:
+        older = f"{folder} does not tell which scan its results are of: only the grid was compared."
+        return {**document, "notices": [*(document.get("notices") or ()), older]}
+    if not same:
+        name = document["scan"][0].get("name") or "without a name"
+        raise UnusableInput(
+            f"{folder} holds results of another scan ({name}): open that scan, or segment this one."
+        )
+    return document
 
 
 def _read_on(image: Image, path: Path) -> Image:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..progress import Progress
-from . import steps
-from .case import Case
+from .asking import Asking
+from .beginning import Beginning
 from .choosing import Choosing
 from .comparing import Comparing
 from .correcting import Correcting
@@ -16,13 +15,12 @@ from .desk import Desk
 from .doing import Doing
 from .finishing import Finishing
 from .forecasting import Forecasting
-from .journals import Unfinished, default_work_folder
+from .journals import EarlierReview, default_work_folder
 from .looking import Looking
 from .networks import Networks
 from .opening import Opening
 from .pointing import next_name
 from .proposal import Proposal
-from .reviewing import Review
 from .rooms import EnsembleFactory, Rooms
 from .running import Runner
 from .state import TOOLS, State, Tool
@@ -82,7 +80,11 @@ class Workflow:
         self._compare = Comparing(self._desk, self._runner, self._do, self.place_changed)
         self.comparison_changed = self._compare.comparison_changed
         self._correct = Correcting(self._desk, self._runner, self._do)
-        self._finish = Finishing(self._do, self._rooms, known_as)
+        self._asking = Asking(self._desk, self._runner)
+        self._finish = Finishing(self._desk, self._do, self._asking, self._rooms, known_as)
+        self._beginning = Beginning(
+            self._desk, self._do, self._asking, self._rooms, self._networks, self.work_folder
+        )
         self._opening = Opening(self._desk, self._runner, self._do, self._rooms, self.work_folder)
         self._forecasting = Forecasting(self._desk, self._runner, self._rooms, self.work_folder)
         self._choose = Choosing(self._desk, self._runner, self._networks, self._rooms, self._warm_up)
@@ -159,9 +161,9 @@ class Workflow:
         """Where the contour differs from the reference: uint8 (k, j, i), see `evaluation.comparing`."""
         return self._compare.error_map
 
-    def resumable(self) -> tuple[Unfinished, ...]:
-        """Reviews of the open scan that were corrected and never accepted, the newest first."""
-        return self._desk.unfinished
+    def resumable(self) -> tuple[EarlierReview, ...]:
+        """Other reviews of the open scan that were corrected or accepted, the last one first."""
+        return self._desk.earlier
 
     # Choosing
 
@@ -223,41 +225,28 @@ class Workflow:
         """The generated head that ships with the program."""
         self.open(self._rooms.sample_folder())
 
-    # Beginning a review: each keeps the journal of the review before
+    # Beginning a review: each keeps the journal of the review before, and asks (`state.question`) before it
+    # replaces one that was corrected or accepted
 
     def segment(self) -> None:
         """Let the networks propose a contour and say how far to trust it."""
-        chosen = self.state
-
-        def work(case: Case, progress: Progress) -> Review:
-            return steps.segment(self._rooms, self._networks, case, self.work_folder, chosen, progress)
-
-        self._do.begin("segment", "Segmenting.", work)
+        self._beginning.segment()
 
     def start_empty(self) -> None:
         """Begin from nothing: where the networks are wrong, a few clicks do better than a wrong proposal."""
-
-        def work(case: Case, _: Progress) -> Review:
-            nothing = Proposal.of_nothing(case.image.geometry.shape)
-            return steps.begin(self._rooms, case, nothing, self.work_folder)
-
-        self._do.begin("start_empty", "Starting from nothing.", work)
+        self._beginning.start_empty()
 
     def start_from(self, folder: str | Path) -> None:
         """Begin from the results that `save` (or `tumorsegrobust segment`) wrote into `folder`."""
-
-        def work(case: Case, _: Progress) -> Review:
-            earlier = steps.earlier_results(Path(folder).expanduser(), case.image)
-            return steps.begin(self._rooms, case, earlier, self.work_folder)
-
-        self._do.begin("start_empty", "Opening the results.", work)
+        self._beginning.start_from(Path(folder).expanduser())
 
     def resume(self, journal: str | Path) -> None:
-        """Continue an unfinished review (see `resumable`) where it stopped."""
-        path = Path(journal).expanduser()
-        self._do.begin(
-            "start_empty", "Continuing the review.", lambda c, _: steps.resume(self._rooms, c, path)
-        )
+        """Go on with an earlier review (see `resumable`) where it stopped, accepted or not."""
+        self._beginning.resume(Path(journal).expanduser())
+
+    def answer(self, yes: bool) -> None:
+        """Say yes or no to `state.question`."""
+        self._asking.answer(yes)
 
     def cancel(self) -> None:
         """Stop the long command; the phase before comes back and nothing is written."""
@@ -359,9 +348,11 @@ class Workflow:
 
     # Finishing
 
-    def accept(self, name: str, comment: str = "") -> None:
-        """Record who accepted the contour. Possible whatever the triage says: nothing is forced."""
-        self._finish.accept(name, comment)
+    def accept(self, name: str, comment: str = "", no_tumour: bool = False) -> None:
+        """Record who accepted the contour. Possible whatever the triage says: nothing is forced. An empty
+        contour needs the statement that there is `no_tumour`: without it, that is asked first.
+        """
+        self._finish.accept(name, comment, no_tumour)
 
     def export_rtstruct(self, path: str | Path, name: str = "GTVp") -> None:
         """Write every segment as RTSTRUCT to `path`, or into the folder `path`; `name`: of the first one."""

@@ -153,6 +153,71 @@ def test_an_unfinished_review_can_be_continued(panel: Panel) -> None:
     np.testing.assert_array_equal(panel.contour(), corrected)
 
 
+def test_an_accepted_contour_is_replaced_only_after_asking_and_can_be_opened_again(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answers = [False, True]
+
+    def confirm(text: str, _title: str) -> bool:
+        asked.append(text)
+        return answers.pop(0)
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", confirm)
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.ui.readerEdit.text = "Dr Ada"
+    panel.press("acceptButton")
+    accepted = panel.contour()
+    panel.press("emptyButton")
+    panel.settle()
+    assert panel.state.accepted_by == "Dr Ada"
+    assert asked[0].startswith("This contour was accepted by Dr Ada.")
+    panel.press("emptyButton")
+    panel.settle()
+    assert len(asked) == 2
+    assert not panel.contour().any()
+    assert panel.ui.resumeButton.text == "Open the review again"
+    assert "by Dr Ada" in panel.ui.resumeButton.toolTip
+    panel.press("resumeButton")
+    np.testing.assert_array_equal(panel.contour(), accepted)
+    assert panel.state.accepted_by == "Dr Ada"
+
+
+def test_each_of_several_earlier_reviews_can_be_opened_again(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_: True)
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("includeButton")
+    panel.place("include", MISSED)
+    corrected, older = panel.contour(), str(panel.workflow.session.journal_path)
+    panel.press("segmentButton")
+    panel.settle()
+    assert not panel.shows("resumeSelector"), "there is one only"
+    panel.ui.readerEdit.text = "Dr Ada"
+    panel.press("acceptButton")
+    panel.press("emptyButton")
+    panel.settle()
+    assert panel.ui.resumeSelector.itemText(0).startswith("accepted ")
+    panel.choose("resumeSelector", older)
+    assert panel.ui.resumeButton.text == "Continue the unfinished review"
+    panel.press("resumeButton")
+    np.testing.assert_array_equal(panel.contour(), corrected)
+
+
+def test_a_loud_message_is_seen(panel: Panel) -> None:
+    from dataclasses import replace
+
+    panel.open_phantom()
+    panel.widget.view.draw(replace(panel.state, message="This one click changed 416 ml.", loud=True))
+    assert panel.ui.messageLabel.text.startswith("⚠ This one click")
+    assert "bold" in panel.ui.messageLabel.styleSheet
+    panel.widget.view.draw(panel.state)
+    assert panel.ui.messageLabel.styleSheet == ""
+
+
 def test_a_picture_of_the_panel_can_be_taken(panel: Panel, tmp_path: Path) -> None:
     """At 400 points, the width of Slicer's module panel, nothing is cut off."""
     panel.open_phantom()

@@ -75,6 +75,7 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                 ):
                     html.Span("{{ scan.name }}")
                     html.Span(", unfinished review", v_if="scan.unfinished", title=("scan.unfinished",))
+                    html.Span(", {{ scan.accepted }}", v_if="scan.accepted")
             with html.Div(v_if="given.length > 1", classes="given", id="given"):
                 html.Div("Also at hand", classes="hint")
                 html.A(

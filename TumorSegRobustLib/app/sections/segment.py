@@ -65,12 +65,19 @@ def segment(actions: Actions, workflow: Workflow) -> None:
                 block=True,
             )
         with html.Div(
-            v_if="panel.can.resume", v_for="review in panel.resumable.slice(0, 1)", key="review.path"
+            v_if="panel.can.resume", v_for="review in panel.resumable.slice(0, 3)", key="review.path"
         ):
             html.A(
                 "Continue the unfinished review ({{ review.text }})",
+                v_if="review.newest",
                 classes="given-scan",
                 id="resume",
+                click=(actions.scan.resume, "[review.path]"),
+            )
+            html.A(
+                "{{ review.offer }} ({{ review.text }})",
+                v_else=True,
+                classes="given-scan reopen",
                 click=(actions.scan.resume, "[review.path]"),
             )
         with html.Div(v_if="!panel.running && !panel.has_contour"):
