@@ -125,6 +125,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/inference/openvino_import.py
   TumorSegRobustLib/inference/postprocess.py
   TumorSegRobustLib/inference/prediction.py
+  TumorSegRobustLib/inference/seen.py
   TumorSegRobustLib/inference/torch_backend.py
   TumorSegRobustLib/inference/windows.py
   TumorSegRobustLib/inference/worker.py

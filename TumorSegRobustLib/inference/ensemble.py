@@ -25,6 +25,7 @@ from .inputs import NetworkInput, network_input
 from .memory import available_mb, bytes_per_voxel, peak_mb
 from .postprocess import remove_doubtful_components
 from .prediction import Prediction
+from .seen import Watch
 from .windows import Shape, pass_memory_mb, run_network, window_plans
 from .worker import Worker
 
@@ -128,6 +129,7 @@ class Ensemble:
         core = Fusion(geometry, 0, 1.0, 0.0) if self._sees_core(channels) else None
         dropped = confirmed_without(self.package, [one is not None for one in channels])
         looks = 2 if dropped else 1
+        watch = Watch(self.package, channels)
         inputs: dict[tuple[float, float, float], NetworkInput] = {}
         names: list[str] = []
         for number, member in enumerate(members):
@@ -154,6 +156,7 @@ class Ensemble:
                         again = tumour_logits(again, calibration, self.package.outputs)
                         tumour = np.minimum(tumour, again)
                 with clock.stage("fuse"):
+                    watch.add(given, logits, member.weight)
                     fusion.add(tumour, given.grid, member.weight, part)
                     if core is not None:
                         inner = core_logits(logits, tumour, self.package.outputs)
@@ -196,6 +199,7 @@ class Ensemble:
             triage=self.package.triage,
             calibration=calibration,
             fingerprint=self.package.fingerprint,
+            seen=watch.finish(),
         )
 
     @property

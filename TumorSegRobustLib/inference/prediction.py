@@ -10,6 +10,8 @@ import numpy as np
 
 from TumorSegRobustLib.image import Geometry
 
+from .seen import Seen
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -20,7 +22,8 @@ class Prediction:
     stage. peak_memory_mb: the process's highest resident memory so far, or on CUDA the highest memory
     allocated on the device. core: probability of the tumour core, like `probability`; None where the package
     or the scan does not tell. triage, calibration, fingerprint: as in the package, for the assessment.
-    adaptation: {tried, accepted, why} of test-time adaptation; None where it was not asked for.
+    adaptation: {tried, accepted, why} of test-time adaptation; None where it was not asked for. seen: what
+    the networks were shown, for the assessment; None where nobody kept it.
     """
 
     geometry: Geometry
@@ -38,6 +41,7 @@ class Prediction:
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     core: np.ndarray | None = None
     adaptation: Mapping[str, Any] | None = None
+    seen: Seen | None = None
 
     @property
     def mask(self) -> np.ndarray:

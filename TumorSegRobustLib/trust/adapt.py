@@ -86,7 +86,7 @@ class Adapting:
         if not (low <= ratio <= high and overlap >= self._rules.least_overlap):
             return _told(before, False, f"undone: {measured}")
         # Adaptation teaches the views to agree; that agreement would say nothing about trust.
-        return _told(replace(after, members=before.members), True, measured)
+        return _told(replace(after, members=before.members, seen=before.seen), True, measured)
 
     def _adapted(
         self, image: Image | Mapping[str, Image], progress: Progress
