@@ -19,6 +19,7 @@ from fixtures_export import Grid, read_frames, write_series
 from fixtures_inference import tiny_package
 
 from TumorSegRobustLib.cli import program, run
+from TumorSegRobustLib.review import GeodesicRefiner
 
 COMMANDS = [
     ["demo"],
@@ -172,6 +173,62 @@ def test_refine_takes_markups_of_slicer_in_either_axes(
         masks.append(sitk.GetArrayFromImage(sitk.ReadImage(str(out / "segmentation.nii.gz"))))
     assert masks[0][13, 11, 19] == 1
     assert np.array_equal(*masks)
+
+
+def test_refine_refuses_results_of_another_scan(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(capfd, "segment", desk.scan, "--model", desk.model, "--out", tmp_path / "first").code == 0
+    other = save(tmp_path / "other.nii.gz", head()[::-1].copy())
+    clicks = write_clicks(tmp_path / "c.json", [(position_of(13, 11, 19), True)])
+    words = ("--from", tmp_path / "first", "--clicks", clicks, "--out", tmp_path / "second")
+    answer = call(capfd, "refine", other, *words)
+    assert answer.code == 2
+    (line,) = answer.lines
+    assert "holds results of another scan" in line
+    assert not (tmp_path / "second").exists()
+    assert call(capfd, "refine", desk.scan, *words, "--device", "cpu").code == 0
+
+
+def test_refine_takes_older_results_with_a_notice(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(capfd, "segment", desk.scan, "--model", desk.model, "--out", tmp_path / "first").code == 0
+    result = tmp_path / "first" / "result.json"
+    document = json.loads(result.read_text())
+    del document["scan"]
+    result.write_text(json.dumps(document))
+    clicks = write_clicks(tmp_path / "c.json", [(position_of(13, 11, 19), True)])
+    words = ("--from", tmp_path / "first", "--clicks", clicks, "--out", tmp_path / "second")
+    answer = call(capfd, "refine", desk.scan, *words)
+    assert answer.code == 0
+    assert any("does not tell which scan" in line for line in answer.lines)
+
+
+def test_refine_says_which_click_changed_very_much(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("TumorSegRobustLib.workflow.reviewing._MUCH_FROM_NOTHING_ML", 1.0)
+    place = position_of(13, 11, 19)
+    clicks = write_clicks(tmp_path / "c.json", [(place, True), (place, True)])
+    answer = call(capfd, "refine", desk.scan, "--empty", "--clicks", clicks, "--out", tmp_path / "out")
+    (line,) = [line for line in answer.lines if "very much" in line]
+    assert line.startswith("note: Click 1 changed very much: the contour is ")
+    assert line.endswith("If that is too much, leave it out of c.json and refine again.")
+
+
+def test_refine_runs_its_network_on_the_device_that_is_asked_for(
+    desk: Desk, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "TumorSegRobustLib.review.shipped.default_refiner",
+        lambda device: asked.append(device) or GeodesicRefiner(),
+    )
+    clicks = write_clicks(tmp_path / "c.json", [(position_of(13, 11, 19), True)])
+    words = ("--empty", "--clicks", clicks, "--out", tmp_path / "out", "--device", "cpu")
+    assert call(capfd, "refine", desk.scan, *words).code == 0
+    assert asked == ["cpu"]
 
 
 def test_a_later_segment_clears_away_the_review_of_an_earlier_contour(

@@ -11,9 +11,9 @@ import typer
 from ..errors import UnusableInput
 from .driving import open_scan, workflow_for
 from .job import Job, run_job
-from .options import Empty, Json, Out, Scan, example
+from .options import Device, Empty, Json, Out, Scan, Where, example
 from .outputs import read_json, results_folder
-from .speaking import millilitres, say
+from .speaking import millilitres, note, say
 
 if TYPE_CHECKING:
     from ..image import Geometry
@@ -42,6 +42,7 @@ def refine(
         Path | None,
         typer.Option("--exclude-clicks", metavar="FILE", help="A Slicer .mrk.json whose points all exclude."),
     ] = None,
+    device: Where = Device.auto,
     as_json: Json = False,
 ) -> None:
     """Correct a contour by include and exclude clicks; each is honoured, the newest wins.
@@ -67,14 +68,24 @@ def refine(
             open_scan(workflow, job, image)
             assert workflow.image is not None
             _require_inside([click for _, click in wanted], workflow.image.geometry, image)
+            workflow.choose_device(device.value)
             if start is None:
                 workflow.start_empty()
             else:
+                told = len(workflow.state.notices)
                 workflow.start_from(start)
+                for remark in workflow.state.notices[told:]:
+                    note(remark)
             for done, (segment, click) in enumerate(wanted):
                 job.progress.report(done / len(wanted), f"Click {done + 1} of {len(wanted)}.")
                 _take(workflow, segment)
                 workflow.click(click.position_mm, click.include)
+                if workflow.state.loud:
+                    note(
+                        f"Click {done + 1} changed very much: the contour is "
+                        f"{workflow.state.volume_ml:.0f} ml now. If that is too much, leave it out of "
+                        f"{clicks.name} and refine again."
+                    )
             workflow.save(places.results)
             return read_json(places.results / saving.REFINE)
 

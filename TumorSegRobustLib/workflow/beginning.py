@@ -41,19 +41,22 @@ class Beginning:
     def start_empty(self) -> None:
         def work(case: Case, _: Progress) -> Review:
             nothing = Proposal.of_nothing(case.image.geometry.shape)
-            return steps.begin(self._rooms, case, nothing, self._work_folder)
+            return steps.begin(self._rooms, case, nothing, self._work_folder, self._networks.device)
 
         self._begin("start_empty", "Starting from nothing.", work)
 
     def start_from(self, folder: Path) -> None:
         def work(case: Case, _: Progress) -> Review:
             earlier = steps.earlier_results(folder, case.image)
-            return steps.begin(self._rooms, case, earlier, self._work_folder)
+            return steps.begin(self._rooms, case, earlier, self._work_folder, self._networks.device)
 
         self._begin("start_empty", "Opening the results.", work)
 
     def resume(self, journal: Path) -> None:
-        self._begin("start_empty", "Opening the review.", lambda c, _: steps.resume(self._rooms, c, journal))
+        def work(case: Case, _: Progress) -> Review:
+            return steps.resume(self._rooms, case, journal, self._networks.device)
+
+        self._begin("start_empty", "Opening the review.", work)
 
     def _begin(self, command: str, label: str, work: Work) -> None:
         if self._do.allowed(command):

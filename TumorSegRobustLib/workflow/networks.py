@@ -22,7 +22,7 @@ class Networks:
     """Builds the ensemble at most once per choice; usable from several threads."""
 
     def __init__(
-        self, factory: EnsembleFactory, adapting: Adapting, warm_refiner: Callable[[], None]
+        self, factory: EnsembleFactory, adapting: Adapting, warm_refiner: Callable[[str], None]
     ) -> None:
         self._factory = factory
         self._warm_refiner = warm_refiner
@@ -77,7 +77,8 @@ class Networks:
 
     def _warm_up(self) -> None:
         try:
-            self._warm_refiner()  # first: who starts from nothing clicks before anything is segmented
+            # First, since who starts from nothing clicks before anything is segmented.
+            self._warm_refiner(self.device)
         except Exception as error:
             _LOG.info("The network that refines could not be warmed up: %s", error)
         try:

@@ -93,8 +93,9 @@ def assess(prediction: Prediction, image: Image, progress: Progress) -> Assessme
 
 
 def start_session(
-    image: Image, journal: Path, proposal: Proposal, source: Mapping[str, Any]
+    image: Image, journal: Path, proposal: Proposal, source: Mapping[str, Any], device: str
 ) -> ReviewSession:
+    """device: where the network that refines runs, as are those of the next two."""
     from ..review import ReviewSession
     from ..review.shipped import default_refiner
 
@@ -104,11 +105,11 @@ def start_session(
         probability=proposal.probability,
         threshold=proposal.threshold,
         source=dict(source),
-        refiner=default_refiner(),
+        refiner=default_refiner(device),
     )
 
 
-def resume_session(image: Image, journal: Path) -> tuple[ReviewSession, Mapping[str, Any]]:
+def resume_session(image: Image, journal: Path, device: str) -> tuple[ReviewSession, Mapping[str, Any]]:
     """The session, and the `source` that it was started with."""
     from ..review import ReviewSession
     from ..review.journal import read_journal
@@ -116,15 +117,15 @@ def resume_session(image: Image, journal: Path) -> tuple[ReviewSession, Mapping[
 
     records = read_journal(journal)
     described = records[0].data.get("refiner", {}) if records else {}
-    session = ReviewSession.resume(image, journal, recorded_refiner(described))
+    session = ReviewSession.resume(image, journal, recorded_refiner(described, device))
     return session, records[0].data["source"]
 
 
-def warm_refiner() -> None:
+def warm_refiner(device: str) -> None:
     """Make the network that refines ready, so that the first click does not wait for it."""
     from ..review.shipped import shipped_network
 
-    network = shipped_network()
+    network = shipped_network(None, device)
     if network is not None:
         network.warm_up()
 
@@ -208,10 +209,10 @@ class Rooms:
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble
     adapting: Adapting = adapting
-    warm_refiner: Callable[[], None] = warm_refiner
+    warm_refiner: Callable[[str], None] = warm_refiner
     assess: Callable[[Prediction, Image, Progress], Assessment] = assess
-    start_session: Callable[[Image, Path, Proposal, Mapping[str, Any]], ReviewSession] = start_session
-    resume_session: Callable[[Image, Path], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
+    start_session: Callable[[Image, Path, Proposal, Mapping[str, Any], str], ReviewSession] = start_session
+    resume_session: Callable[[Image, Path, str], tuple[ReviewSession, Mapping[str, Any]]] = resume_session
     write_rtstruct: Callable[[Sequence[Structure], DicomSeries, Path, str], Sequence[str]] = write_rtstruct
     write_seg: Callable[[Sequence[Structure], DicomSeries, Path, Origin], Sequence[str]] = write_seg
     no_seg: Callable[[], str] = no_seg

@@ -64,15 +64,18 @@ def segment(
     progress.report(0.97, "Beginning the review.")
     seen = {one.name: one.volume for one in chosen.inputs if one.volume}
     proposal = Proposal.of_networks(prediction, assessment, seconds, seen)
-    return begin(rooms, case, proposal.of_core() if chosen.target == CORE else proposal, folder)
+    of_target = proposal.of_core() if chosen.target == CORE else proposal
+    return begin(rooms, case, of_target, folder, chosen.device)
 
 
-def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
-    """A review with a new journal, whose first event says where the contour came from."""
+def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path, device: str) -> Review:
+    """A review with a new journal, whose first event says where the contour came from. device: where the
+    network that refines runs.
+    """
     proposal = proposal.about(case.channels)
     source = {"started_from": proposal.started_from, "image": case.image.name, "result": proposal.result}
     journal = new_journal(folder, case.digest)
-    session = rooms.start_session(case.image, journal, proposal, source)
+    session = rooms.start_session(case.image, journal, proposal, source, device)
     if proposal.name:
         session.rename_segment(FIRST, proposal.name)
     for name, colour, mask in proposal.further:
@@ -80,9 +83,9 @@ def begin(rooms: Rooms, case: Case, proposal: Proposal, folder: Path) -> Review:
     return Review(case.image, session, proposal)
 
 
-def resume(rooms: Rooms, case: Case, journal: Path) -> Review:
+def resume(rooms: Rooms, case: Case, journal: Path, device: str) -> Review:
     """Continue after a crash; what the networks had said comes from the journal."""
-    session, source = rooms.resume_session(case.image, journal)
+    session, source = rooms.resume_session(case.image, journal, device)
     return Review(case.image, session, Proposal.of_journal(session, source).about(case.channels))
 
 
