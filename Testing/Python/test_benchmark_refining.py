@@ -32,6 +32,16 @@ def test_sites_readers_and_refiners_stand_below_each_other() -> None:
     assert "| all | exact | network | 2 | 0.000 | 0.800 | 0.800 | 0.800 | 0.800 | 1.000 | 10.0% |" in text
     assert "| exact | network | 0.800 | 0.400 | 6.0 (50%) | 11.0 (100%) | 50 |" in text
     assert "Starting from `brain-mr`" not in text
+    assert "After 10 clicks it is lower by more than .01 at: no site." in text
+
+
+def test_the_sites_at_which_the_network_ends_lower_are_named() -> None:
+    curves = [
+        a_curve("ct", "floor", 0.8), a_curve("ct", "network", 0.7),
+        a_curve("pet", "floor", 0.6), a_curve("pet", "network", 0.9),
+    ]  # fmt: skip
+    text = page([{"nothing": {"won": True, "cases": 2}, "curves": curves}])
+    assert "lower by more than .01 at: ct, exact, from nothing (0.700 against 0.800)." in text
 
 
 def test_a_network_that_did_not_win_is_told_so() -> None:
