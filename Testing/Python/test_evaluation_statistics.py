@@ -84,12 +84,16 @@ def test_arms_are_compared_on_the_cases_both_have() -> None:
     better = {"a": 0.61, "b": 0.72, "c": 0.83, "d": 0.54, "e": 0.0}
     same = {"a": 0.5, "b": 0.6, "c": 0.7, "d": 0.4}
     one, two = compare(baseline, {"better": better, "same": same})
-    assert (one.arm, one.cases, one.verdict) == ("better", 4, "better")
+    assert (one.arm, one.cases, one.verdict) == ("better", 4, "no difference shown"), "p .25: too few cases"
     assert one.difference.value == pytest.approx(0.125)
     assert one.median == pytest.approx(0.125)
     assert (one.p, one.p_holm) == pytest.approx((0.125, 0.25))
     assert (two.difference.value, two.p_holm, two.verdict) == (0.0, 1.0, "no difference shown")
     assert paired_difference({"a": 0.4}, baseline).value == pytest.approx(-0.1)
+    many = {f"{name}{n}": dice + 0.001 * n for name, dice in baseline.items() for n in range(5)}
+    (shown,) = compare(many, {"better": {name: dice + 0.02 + 0.05 * dice for name, dice in many.items()}})
+    (harmed,) = compare(many, {"worse": {name: dice - 0.02 - 0.05 * dice for name, dice in many.items()}})
+    assert (shown.verdict, harmed.verdict) == ("better", "worse")
     with pytest.raises(ValueError, match="no case in common"):
         paired_difference({"z": 1.0}, baseline)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from TumorSegRobustLib.evaluation.statistics import verdict_of
 from TumorSegRobustLib.training.loho.arms import ARMS
 from TumorSegRobustLib.training.loho.tables import all_tables
 
@@ -134,17 +135,17 @@ def _comparisons(table: Document, results: Document) -> str:
 
 
 def what_did_not_help(comparisons: Sequence[Document], what: str = "arm") -> str:
-    """One sentence, from the intervals alone: whose lower end is not above 0."""
+    """Who helped: the interval leaves 0 out, and the corrected p, where there is one, is below 5 %."""
     worse = [row[what] for row in comparisons if row["verdict"] == "worse"]
     unshown = [row[what] for row in comparisons if row["verdict"] == "no difference shown"]
     better = [row[what] for row in comparisons if row["verdict"] == "better"]
     parts = []
     if better:
-        parts.append(f"Helped (interval above 0): {_listed(better)}.")
+        parts.append(f"Helped: {_listed(better)}.")
     if unshown:
-        parts.append(f"Did not show a difference (interval around 0): {_listed(unshown)}.")
+        parts.append(f"Did not show a difference: {_listed(unshown)}.")
     if worse:
-        parts.append(f"Harmed (interval below 0): {_listed(worse)}.")
+        parts.append(f"Harmed: {_listed(worse)}.")
     return " ".join(parts) + "\n"
 
 
@@ -266,9 +267,9 @@ def _difference(values: Sequence[float], digits: int = 3) -> str:
     return f"{value} ({low} to {high})"
 
 
-def _verdict(difference: Sequence[float]) -> str:
+def _verdict(difference: Sequence[float], p: float | None = None) -> str:
     _, low, high = difference
-    return "better" if low > 0 else "worse" if high < 0 else "no difference shown"
+    return verdict_of(low, high, p)
 
 
 def _over_seeds(value: Document | None) -> str:

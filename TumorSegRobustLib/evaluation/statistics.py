@@ -15,6 +15,7 @@ from scipy.stats import wilcoxon
 
 LEVEL = 0.95
 RESAMPLES = 5000
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,17 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse" or "no difference shown": what the interval allows to say, no more."""
-        if self.difference.low > 0:
-            return "better"
-        return "worse" if self.difference.high < 0 else "no difference shown"
+        """As `verdict_of`."""
+        return verdict_of(self.difference.low, self.difference.high, self.p_holm)
+
+
+def verdict_of(low: float, high: float, p: float | None = None) -> str:
+    """ "better", "worse" or "no difference shown": what the interval (low to high), and the corrected p where
+    there is one (below 5 %), both allow to say.
+    """
+    if low <= 0 <= high or (p is not None and p >= SIGNIFICANT):
+        return "no difference shown"
+    return "better" if low > 0 else "worse"
 
 
 def signed_rank(differences: ArrayLike) -> float:
