@@ -109,7 +109,8 @@ def report(cases: Sequence[Case], package: str, tried: int) -> str:
         f"Package {package}, {below}. Written by `python -m Testing.benchmarks.looking CASES --out "
         "docs/looking.md`; CASES is the development folder of cases, which is not part of the repository. "
         "The settings of the list were chosen on these same cases, without the truth entering the list: "
-        "expect a little less elsewhere.\n",
+        "expect a little less elsewhere. The list asks the probability alone: the members' disagreement "
+        "(mutual information) beside it was no better guide.\n",
         "Both readers look at one axial slice at a time and click the middle of the largest error in it, if "
         f"it covers {VISIBLE_MM2:g} mm² or more. The searching reader begins at the first slice of the "
         "contour, goes through it, then through the rest of the head, and begins again until a whole round "
