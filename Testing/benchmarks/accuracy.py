@@ -135,8 +135,8 @@ def report(cases: Sequence[Case], package: str, version: str) -> str:
         "are told below); DATA is the development folder "
         "of cases, which is not part of the repository. Native grids, no setting per site. No network of "
         "`brain-mr` or `refine-any` was trained on these scans, but members, their weights, the level and "
-        "the limits of triage were chosen on them (the configurations in `TumorSegRobustLib/training/configs` "
-        "say which): expect less elsewhere.\n",
+        "the limits of triage were chosen on them (the configurations in "
+        "`TumorSegRobustLib/training/configs` say which): expect less elsewhere.\n",
     ]
     if brains:
         parts += ["## Automatic contour of the whole tumour, per hospital\n", _automatic(brains)]

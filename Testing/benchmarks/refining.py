@@ -114,9 +114,10 @@ def page(documents: Sequence[dict[str, Any]]) -> str:
             for start in ("networks", "nothing")
             if start in gate
         ),
-        "Won: mean Dice no lower than the operator's at 1, 3, 5 and 10 clicks, exact and 3 mm off, and no more "
-        "lost steps than chance explains (one-sided Fisher test, 5 %). The cases are pooled, and this rule and "
-        "the network's strength were set on these same scans (decision 015): expect less elsewhere.\n",
+        "Won: mean Dice no lower than the operator's at 1, 3, 5 and 10 clicks, exact and 3 mm off, and no "
+        "more lost steps than chance explains (one-sided Fisher test, 5 %). The cases are pooled, and this "
+        "rule and the network's strength were set on these same scans (decision 015): expect less "
+        "elsewhere.\n",
         _where_it_lost(curves) + "\n",
     ]
     for start, title in (("networks", "Starting from `brain-mr`"), ("nothing", "Starting from nothing")):
