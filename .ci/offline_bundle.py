@@ -1,8 +1,10 @@
 """Writes an offline bundle: a ZIP file with wheels and model packages for computers without a network.
 
     python .ci/offline_bundle.py --out build/offline [--full] [--app] [--python 3.12] [--platform windows ...]
+                                 [--models FOLDER ...]
 
-In the ZIP file, and beside it as a folder: `wheels/`, `models/` and `bundle.json`, which says what it is for.
+In the ZIP file, and beside it as a folder: `wheels/`, `models/` (those that ship, and those of --models) and
+`bundle.json`, which says what it is for. *From file…* of the desktop panel installs both.
 Without --full the wheels are what 3D Slicer lacks (`FROM_PIP` of the desktop module), never numpy, SimpleITK,
 VTK or PyTorch. With --full they are the whole program for a plain Python; --app adds the browser panel.
 A platform that the package index has no wheels for is told, and the others are written all the same.
@@ -23,12 +25,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "TumorSegRobust"))
+sys.path[:0] = [str(ROOT / "TumorSegRobust"), str(ROOT)]
 
 from TumorSegRobustDesktop.dependencies import FROM_PIP, PROTECTED  # noqa: E402
-from TumorSegRobustDesktop.offline_bundle import DESCRIPTION  # noqa: E402
+from TumorSegRobustDesktop.offline_bundle import DESCRIPTION, this_platform, this_python  # noqa: E402
+
+from TumorSegRobustLib.models.package import PACKAGE_FILE  # noqa: E402
 
 HERE = "here"
+OF_SLICER = "3.12"
 # The tags that pip shall take for a platform; a wheel's tag must be named exactly.
 PLATFORMS: dict[str, list[str]] = {
     HERE: [],
@@ -55,10 +60,13 @@ def main(words: Sequence[str] | None = None) -> int:
     else:
         _remove_protected(wheels)
     shutil.copytree(ROOT / "Resources" / "Models", out / "models")
+    for folder in wanted.models:
+        shutil.copytree(folder, out / "models" / folder.name, dirs_exist_ok=True)
     description = {
         "schema": "tumorsegrobust-offline/1",
         "python": wanted.python,
-        "platforms": served,
+        "platforms": [this_platform() if name == HERE else name for name in served],
+        "models": sorted(path.name for path in (out / "models").iterdir()),
         "unavailable": [name for name in wanted.platform if name not in served],
         "full": wanted.full,
         "requirements": requirements,
@@ -71,13 +79,20 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    usual = f"Slicer's {OF_SLICER}; with --full this one, {this_python()}"
     parser.add_argument("--out", default="build/offline-bundle", help="the folder; what is in it is replaced")
     parser.add_argument("--full", action="store_true", help="the whole program, for a plain Python")
     parser.add_argument("--app", action="store_true", help="with --full: the browser panel too")
-    parser.add_argument("--python", default=running, help=f"version to serve ({running}; Slicer 5.12: 3.12)")
+    parser.add_argument("--python", help=f"version to serve (default: {usual})")
+    parser.add_argument(
+        "--models", type=Path, action="append", default=[], help="one more model package to carry"
+    )
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="default: this computer's")
     given = parser.parse_args(words)
+    given.python = given.python or (this_python() if given.full else OF_SLICER)
+    for folder in given.models:
+        if not (folder / PACKAGE_FILE).is_file():
+            parser.error(f"--models {folder}: is no model package (it has no {PACKAGE_FILE})")
     given.platform = list(dict.fromkeys(given.platform or [HERE]))
     return given
 
@@ -93,7 +108,7 @@ def _download(requirements: Sequence[str], wheels: Path, name: str, python: str)
     """All wheels for one platform, or none of them and a line why not."""
     tags = [word for tag in PLATFORMS[name] for word in ("--platform", tag)]
     foreign = [*tags, "--python-version", python, "--implementation", "cp"]
-    running = python == f"{sys.version_info[0]}.{sys.version_info[1]}"
+    running = python == this_python()
     with tempfile.TemporaryDirectory() as scratch:
         target = [] if name == HERE and running else foreign
         done = _pip("download", "--only-binary=:all:", "--dest", scratch, *target, *requirements, check=False)

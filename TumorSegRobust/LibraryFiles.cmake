@@ -132,6 +132,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/models/__init__.py
   TumorSegRobustLib/models/bundle.py
   TumorSegRobustLib/models/catalogue.py
+  TumorSegRobustLib/models/installing.py
   TumorSegRobustLib/models/networks.py
   TumorSegRobustLib/models/package.py
   TumorSegRobustLib/models/preprocess.py

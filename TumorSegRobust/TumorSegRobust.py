@@ -212,6 +212,7 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             (ui.cancelButton, "clicked", lambda *_args: workflow().cancel()),
             (ui.installButton, "clicked", lambda *_args: self.onInstall(installer.install)),
             (ui.offlineButton, "clicked", lambda *_args: self.onInstall(installer.install_offline)),
+            (ui.bundleButton, "clicked", lambda *_args: self.onInstall(installer.install_offline)),
             (ui.repairButton, "clicked", lambda *_args: self.onInstall(installer.repair)),
         ):
             getattr(widget, signal).connect(self.view.guarded(act))

@@ -13,6 +13,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from fixtures_inference import tiny_package
+
+from TumorSegRobustLib.models import find_package
 
 
 @pytest.fixture
@@ -55,6 +58,7 @@ def test_the_bundle_for_slicer_holds_neither_pytorch_nor_what_slicer_brings(
         "schema": "tumorsegrobust-offline/1",
         "python": "3.12",
         "platforms": ["linux"],
+        "models": ["brain-mr", "brain-mr-research", "refine-any"],
         "unavailable": [],
         "full": False,
         "requirements": list(script.FROM_PIP.values()),
@@ -76,6 +80,32 @@ def test_the_models_lie_in_it_and_the_zip_file_holds_the_same(
     with zipfile.ZipFile(tmp_path / "b.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == folder
     assert {"b/wheels/numpy-1.0-py3-none-any.whl", "b/wheels/program-1.0-py3-none-any.whl"} <= set(folder)
+
+
+def test_without_other_words_it_is_for_slicers_python_on_this_system(
+    script: ModuleType, index: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    assert script.main(["--out", str(tmp_path / "b")]) == 0
+    description = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    assert description["python"] == "3.12"
+    assert description["platforms"] == [script.this_platform()]
+    assert script.main(["--out", str(tmp_path / "b"), "--full"]) == 0
+    assert json.loads((tmp_path / "b" / "bundle.json").read_text())["python"] == script.this_python()
+
+
+def test_it_carries_further_models(
+    script: ModuleType, index: list[tuple[str, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tiny_package(tmp_path / "liver-ct", id="liver-ct")
+    assert script.main(["--out", str(tmp_path / "b"), "--models", str(package.folder)]) == 0
+    assert json.loads((tmp_path / "b" / "bundle.json").read_text())["models"][-2:] == [
+        "liver-ct",
+        "refine-any",
+    ]
+    assert find_package(tmp_path / "b" / "models" / "liver-ct").verify() == []
+    with pytest.raises(SystemExit):
+        script.main(["--out", str(tmp_path / "b"), "--models", str(tmp_path)])
+    assert "is no model package" in capsys.readouterr().err
 
 
 def test_a_platform_without_wheels_is_told_and_the_others_are_served(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from TumorSegRobustDesktop.offline_bundle import FILTER, wheels_of
+from TumorSegRobustDesktop.offline_bundle import FILTER, Bundle, open_bundle
 
 _LOG = logging.getLogger(__name__)
 # Import name -> what pip is asked for; as in Resources/requirements.txt.
@@ -43,7 +43,7 @@ class Installer:
     """Looks for packages without importing them; installs them after asking.
 
     ask(question) -> bool; pip(requirements, constraints file, folder of wheels or None); choose() -> the path
-    of an offline bundle, "" when the user gives up.
+    of an offline bundle, "" when the user gives up; tell(a line about what was done).
     """
 
     def __init__(
@@ -52,11 +52,13 @@ class Installer:
         ask: Callable[[str], bool] | None = None,
         pip: Callable[[Sequence[str], Path, Path | None], None] | None = None,
         choose: Callable[[], str] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self._find = find
         self._ask = ask or _ask
         self._pip = pip or _pip
         self._choose = choose or _choose
+        self._tell = tell or _tell
 
     def look(self) -> Readiness:
         """What is missing now."""
@@ -81,16 +83,36 @@ class Installer:
         return not self.look().missing
 
     def install_offline(self) -> bool:
-        """Install what is missing from a bundle that the user chooses; False when they give up.
+        """Install what is missing, and the models, from a bundle that the user chooses; False when packages
+        are missing still.
 
-        Nothing is looked for on the network. UnusableInput when the choice is no offline bundle.
+        Nothing is looked for on the network. UnusableInput when the choice is no offline bundle, or none for
+        this computer.
         """
-        packages = self._wanted()
-        chosen = self._choose() if packages else ""
+        chosen = self._choose()
         if chosen:
             with tempfile.TemporaryDirectory() as scratch:
-                self._run(packages, wheels_of(Path(chosen), Path(scratch)))
+                self._install_from(open_bundle(Path(chosen), Path(scratch)))
         return not self.look().missing
+
+    def _install_from(self, bundle: Bundle) -> None:
+        """The models first: they need none of the packages, and fit every computer."""
+        from TumorSegRobustLib.errors import UnusableInput
+        from TumorSegRobustLib.models.installing import install_packages
+
+        packages, lines = self._wanted(), []
+        if bundle.models is not None:
+            installed = install_packages(bundle.models)
+            if installed.new:
+                lines.append(_("Models installed: {names}.").format(names=", ".join(installed.new)))
+            lines += installed.refused
+        if packages and bundle.wheels is None:
+            lines.append(_("The bundle holds no Python packages, and some are missing."))
+        elif packages and bundle.unfit:
+            raise UnusableInput(" ".join([*lines, bundle.unfit]))
+        elif packages:
+            self._run(packages, bundle.wheels)
+        self._tell(" ".join(lines) or _("Everything in the bundle is installed already."))
 
     def repair(self) -> bool:
         """Ask, then install all packages anew, also those that seem to be there; False when declined.
@@ -156,6 +178,12 @@ def _ask(question: str) -> bool:
     import slicer
 
     return bool(slicer.util.confirmOkCancelDisplay(question, "TumorSegRobust"))
+
+
+def _tell(line: str) -> None:
+    import slicer
+
+    slicer.util.infoDisplay(line, "TumorSegRobust")
 
 
 def _choose() -> str:

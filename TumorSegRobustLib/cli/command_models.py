@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,6 +59,26 @@ def info(identifier: Identifier = None, as_json: Json = False) -> None:
         for m in package.members
     ]
     say(document, as_json, rows)
+
+
+@models.command(epilog=example("models install offline-bundle/models"))
+def install(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A package, or a folder of packages.")],
+    as_json: Json = False,
+) -> None:
+    """Add packages for this user, after comparing every file with its recorded hash; newer ones stay."""
+    from ..models.installing import install_packages
+    from ..models.package import PACKAGE_FILE
+
+    if not (folder / PACKAGE_FILE).is_file() and not any(folder.glob(f"*/{PACKAGE_FILE}")):
+        raise UnusableInput(f"{folder}: holds no model package; give a package, or a folder of packages.")
+    done = install_packages(folder)
+    for reason in done.refused:
+        note(reason)
+    if done.refused and not done.new:
+        raise UnusableInput(f"{folder}: nothing was installed, for the reasons above.")
+    rows = [("installed", name) for name in done.new] or [("", "everything is there already")]
+    say({"installed": list(done.new), "refused": list(done.refused)}, as_json, rows)
 
 
 @models.command(epilog=example("models verify"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.resources import resource
+from TumorSegRobustLib.resources import resource, user_folder
 
 from .package import PACKAGE_FILE, REFINES, SEGMENTS, ModelPackage
 
@@ -17,19 +18,34 @@ FOLDERS_VARIABLE = "TUMORSEGROBUST_MODELS"  # more folders with packages, separa
 
 
 def list_packages(extra: Sequence[Path] = (), kind: str | None = SEGMENTS) -> list[ModelPackage]:
-    """Every usable package, by id; `extra` (packages, or folders of packages) wins over what is shipped.
+    """Every usable package, by id; `extra` (packages, or folders of packages) wins over what is shipped or
+    was installed by the user (`installing`), and of these two the newer one does.
 
     kind: what they are for (`ModelPackage.kind`); None is all.
     """
     found: dict[str, ModelPackage] = {}
+    own = user_packages()
     for folder in _candidates(extra):
         try:
             package = ModelPackage.load(folder)
         except UnusableInput:
             continue  # named by `broken_packages`
-        found.setdefault(package.id, package)
+        known = found.setdefault(package.id, package)
+        if folder.parent == own and known.folder.parent == resource("Models") and is_newer(package, known):
+            found[package.id] = package
     chosen = [package for package in found.values() if kind in (None, package.kind)]
     return sorted(chosen, key=lambda package: package.id)
+
+
+def user_packages() -> Path:
+    """Where the packages lie that the user has installed; it need not exist."""
+    return user_folder() / "models"
+
+
+def is_newer(package: ModelPackage, known: ModelPackage) -> bool:
+    """By the numbers of the versions: 0.10.0 is newer than 0.9.1."""
+    numbers = [[int(part) for part in re.findall(r"\d+", one.version)] for one in (package, known)]
+    return numbers[0] > numbers[1]
 
 
 def broken_packages(extra: Sequence[Path] = ()) -> list[tuple[Path, str]]:
@@ -75,7 +91,7 @@ def _usual(kind: str | None) -> str:
 
 def _candidates(extra: Sequence[Path]) -> Iterator[Path]:
     named = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
-    for root in [*map(Path, extra), *named, resource("Models")]:
+    for root in [*map(Path, extra), *named, resource("Models"), user_packages()]:
         if (root / PACKAGE_FILE).is_file():
             yield root
         elif root.is_dir():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,24 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UnusableInput
+from ..resources import user_folder
 
 if TYPE_CHECKING:
     from ..review.chain import Record
 
-APPLICATION = "TumorSegRobust"
 _LOG = logging.getLogger(__name__)
 # event -> how many corrections it adds to those in force; all others of `STEPS` add one
 _OTHERWISE = {"redo": 1, "undo": -1, "accept": 0}
 
 
 def default_work_folder() -> Path:
-    """The platform's place for a user's application data; never the place of the scans or of the program."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / APPLICATION
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / APPLICATION
-    return Path(os.environ.get("XDG_DATA_HOME", home / ".local" / "share")) / APPLICATION
+    """Where a user's application data lie."""
+    return user_folder()
 
 
 def new_journal(work_folder: Path, digest: str) -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sys
 import threading
 import zipfile
 from collections.abc import Sequence
@@ -15,8 +18,11 @@ from conftest import HOST, MODULE
 from panel import MISSED, BallFinder, Panel
 from TumorSegRobustDesktop.dependencies import FROM_PIP, Installer
 from TumorSegRobustDesktop.main_thread import MainThread
+from TumorSegRobustDesktop.offline_bundle import this_platform
 
 from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.models import REFINES, find_package
+from TumorSegRobustLib.resources import resource
 
 
 class Machine:
@@ -29,7 +35,8 @@ class Machine:
         self.installed: list[str] = []
         self.constraints = ""
         self.wheels: list[str] | None = None
-        self.installer = Installer(self.find, self.ask, self.pip, lambda: chosen)
+        self.told: list[str] = []
+        self.installer = Installer(self.find, self.ask, self.pip, lambda: chosen, self.told.append)
 
     def find(self, name: str) -> str | None:
         return name if name in self.present else None
@@ -114,9 +121,68 @@ def test_a_file_that_is_no_bundle_is_refused_in_one_line(tmp_path: Path) -> None
     (tmp_path / "scan.zip").write_bytes(b"no archive")
     for chosen in (tmp_path / "scan.zip", tmp_path):
         machine = Machine(set(), chosen=str(chosen))
-        with pytest.raises(UnusableInput, match=r"is no offline bundle \(it holds no wheels\); choose"):
+        with pytest.raises(UnusableInput, match=r"is no offline bundle \(it holds no wheels and no"):
             machine.installer.install_offline()
         assert machine.installed == []
+
+
+def a_bundle_with_a_model(folder: Path, **description: object) -> Path:
+    """refine-any as version 99.0 under another name, and a wheel; packed, with an entry that wants to lie
+    elsewhere."""
+    bundle = folder / "bundle"
+    (bundle / "wheels").mkdir(parents=True)
+    (bundle / "wheels" / "openvino-1-py3-none-any.whl").write_bytes(b"")
+    package = bundle / "models" / "refine-else"
+    shutil.copytree(resource("Models", "refine-any"), package)
+    told = json.loads((package / "configs" / "package.json").read_text())
+    (package / "configs" / "package.json").write_text(json.dumps({**told, "id": "refine-else"}))
+    (bundle / "bundle.json").write_text(json.dumps(description))
+    packed = folder / "bundle.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
+            archive.write(path, path.relative_to(folder))
+        archive.writestr("bundle/models/../../../evil.json", b"{}")
+    return packed
+
+
+@pytest.fixture
+def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("TumorSegRobustLib.models.catalogue.user_folder", lambda: tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("form", ["bundle.zip", "bundle/bundle.json"])
+def test_the_models_of_a_bundle_are_installed_although_no_package_is_missing(
+    form: str, tmp_path: Path, user_data: Path
+) -> None:
+    a_bundle_with_a_model(tmp_path, python="2.7", platforms=["windows"])
+    machine = Machine(set(COMPLETE), chosen=str(tmp_path / form))
+    assert machine.installer.install_offline()
+    assert machine.installed == []
+    assert machine.told == [f"Models installed: refine-else {find_package(kind=REFINES).version}."]
+    assert find_package("refine-else", kind=REFINES).folder == user_data / "models" / "refine-else"
+    assert not list(tmp_path.rglob("evil.json"))
+    assert machine.installer.install_offline()
+    assert machine.told[1:] == ["Everything in the bundle is installed already."]
+
+
+def test_wheels_for_another_python_or_system_are_refused_in_one_line(tmp_path: Path, user_data: Path) -> None:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    packed = a_bundle_with_a_model(tmp_path, python="2.7", platforms=["windows", "macos-arm64"])
+    machine = Machine(COMPLETE - {"openvino"}, chosen=str(packed))
+    with pytest.raises(UnusableInput) as refused:
+        machine.installer.install_offline()
+    assert "The bundle's packages are for Python 2.7 on windows, macos-arm64, this is Python " in str(
+        refused.value
+    )
+    assert f"--python {here} --platform" in str(refused.value)
+    assert machine.installed == []
+    (tmp_path / "bundle" / "bundle.json").write_text(
+        json.dumps({"python": here, "platforms": [this_platform()]})
+    )
+    fitting = Machine(COMPLETE - {"openvino"}, chosen=str(tmp_path / "bundle"))
+    assert fitting.installer.install_offline()
+    assert fitting.installed == [FROM_PIP["openvino"]]
 
 
 def test_the_panel_says_what_is_missing_and_installs_only_on_the_button(tmp_path: Path) -> None:
@@ -176,7 +242,7 @@ def test_the_button_for_a_file_installs_from_the_bundle(tmp_path: Path) -> None:
     machine = Machine(COMPLETE - {"openvino"}, chosen=str(tmp_path / "bundle"))
     panel = Panel(HOST, MODULE, tmp_path, BallFinder(), machine.installer)
     try:
-        panel.ui.offlineButton.click()
+        panel.ui.bundleButton.click()
         assert machine.wheels == ["openvino-1-py3-none-any.whl"]
         assert not panel.shows("dependenciesFrame")
     finally:
