@@ -31,6 +31,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/app/uploads.py
   TumorSegRobustLib/app/viewer.py
   TumorSegRobustLib/app/viewports.py
+  TumorSegRobustLib/app/vtk_names.py
   TumorSegRobustLib/app/words.py
   TumorSegRobustLib/cli/__init__.py
   TumorSegRobustLib/cli/__main__.py

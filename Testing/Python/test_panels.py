@@ -8,7 +8,7 @@ import pytest
 from fixtures_panels import Section, browser_sections, desktop_sections
 
 Panels = tuple[dict[str, Section], dict[str, Section]]
-STEPS = ["Scan", "Segment", "Trust", "Correct", "Export", "Compare"]
+STEPS = ["Scan", "Segment", "Trust", "Correct", "Compare", "Export"]
 # What only one panel has, because the other's surroundings bring it along.
 ONLY_BROWSER = {
     # Slicer has selectors of volumes; a scan is changed by choosing another one.
@@ -18,8 +18,8 @@ ONLY_BROWSER = {
     "Correct": {"Erase"},
     # A page saves a file to where the browser keeps downloads.
     "Export": {"Download the RTSTRUCT"},
-    # Slicer asks for a file in a dialog, and compares at once.
-    "Compare": {"Choose on this computer", "Compare"},
+    # Slicer asks for a file in a dialog, and compares at once; its sections open by their titles.
+    "Compare": {"Open or close Compare", "Choose on this computer", "Compare"},
 }  # fmt: skip
 ONLY_DESKTOP = {
     # The page has the arrangements of the views, and the way to the tumour, in the bar above them.

@@ -1,4 +1,4 @@
-"""Step 6, for those who have a reference: figures, errors by type, and where they are."""
+"""Step 5, for those who have a reference: figures, errors by type, and where they are."""
 
 from __future__ import annotations
 

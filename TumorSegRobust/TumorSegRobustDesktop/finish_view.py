@@ -1,4 +1,4 @@
-"""Step 5: accept, and hand over; each button asks where to write."""
+"""Step 6: accept, and hand over; each button asks where to write."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Steps:
     trust: TrustView
     correct: CorrectView
     segments: SegmentsView
-    finish: FinishView
     compare: CompareView
+    finish: FinishView
 
     @classmethod
     def of(cls, ui: Any, panel: Any, logic: Callable[[], Any], guarded: Callable[[Slot], Slot]) -> Steps:
@@ -41,8 +41,8 @@ class Steps:
             TrustView(ui, logic, guarded),
             CorrectView(ui, panel, logic, guarded),
             SegmentsView(ui, lambda: logic().workflow, guarded),
-            FinishView(ui, lambda: logic().workflow, guarded),
             CompareView(ui, logic, guarded),
+            FinishView(ui, lambda: logic().workflow, guarded),
         )
 
     def draw(self, state: State) -> None:

@@ -41,8 +41,8 @@ STEPS: dict[str, Callable[[State], bool]] = {
     "segmentSection": lambda state: bool(state.image_name) or state.phase not in ("empty", "running"),
     "trustSection": lambda state: state.volume_ml is not None,
     "correctSection": lambda state: state.volume_ml is not None,
-    "exportSection": lambda state: state.volume_ml is not None,
     "compareSection": lambda state: state.volume_ml is not None,
+    "exportSection": lambda state: state.volume_ml is not None,
 }
 _STAYS_CLOSED = "compareSection"  # for those who have a reference: the steps before it need the room
 _LONGEST = 40  # letters of a scan's name in a heading

@@ -77,8 +77,8 @@ def build_page(
                 segment(actions, workflow)
                 trust(workflow)
                 correct(actions, workflow)
-                export(actions)
                 compare(actions, workflow)
+                export(actions)
         with html.Main(classes="viewer"):
             _toolbar(actions, viewer)
             with html.Div(classes=("['views', 'tool-' + panel.tool]",)):
@@ -106,16 +106,6 @@ def _toolbar(actions: Actions, viewer: Viewer) -> None:
             can="panel.has_contour",
             why="'There is no contour yet.'",
             icon="mdi-crosshairs-gps",
-            variant="text",
-            color="white",
-        )
-        button(
-            "Compare",
-            "begin-compare",
-            "comparing = !comparing",
-            can="panel.can.compare",
-            why="panel.why.compare",
-            icon="mdi-compare",
             variant="text",
             color="white",
         )

@@ -10,14 +10,15 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trame.app import get_server
 
 from TumorSegRobustLib.app.guard import Guard, new_token
-from TumorSegRobustLib.app.panel import Panel
 from TumorSegRobustLib.app.reach import Reach
+from TumorSegRobustLib.app.vtk_names import be_sparing
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.workflow import Workflow
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from trame_server import Server
 
 HOST = "127.0.0.1"
+_DRAWING_S = 2.0  # while the first picture of a scan is made, loading networks would only hold it up
 
 
 def serve(
@@ -70,13 +72,16 @@ async def _serve(
     on_ready: Callable[[str], None] | None,
     reach: Reach,
 ) -> None:
+    be_sparing()  # before trame-slicer, which comes with the panel, asks for `vtk`
+    from TumorSegRobustLib.app.panel import Panel
+
     loop = asyncio.get_running_loop()
 
     def dispatch(call: Callable[[], None]) -> None:
         loop.call_soon_threadsafe(call)
 
     _end_in_good_order(loop)
-    flow = workflow or Workflow(dispatch=dispatch)
+    flow = workflow or Workflow(dispatch=dispatch, calm=partial(loop.call_later, _DRAWING_S))
     # trame reads the command line of the process by itself, and ours is not meant for it.
     os.environ["TRAME_ARGS"] = f"--host {HOST}"
     server = get_server("TumorSegRobust", client_type="vue3")

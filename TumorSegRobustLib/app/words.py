@@ -1,4 +1,4 @@
-"""The workflow's state in the words and figures that the page shows, without any toolkit."""
+"""The workflow's state in the words and figures that the page shows; nothing of the page itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from TumorSegRobustLib.scene import place_in_words
 from TumorSegRobustLib.workflow import COMMANDS, HOW_TO_BEGIN, error_line, line_of, listed, rows_of
 
 if TYPE_CHECKING:
@@ -202,16 +203,9 @@ def _segment(segment: SegmentState) -> dict[str, Any]:
 
 def _click(number: int, event: int, click: Click) -> dict[str, Any]:
     """`number`: as listed. `event`: as the journal has it."""
-    x, y, z = click.position_mm
-    place = " ".join(
-        (
-            f"{'L' if x >= 0 else 'R'}{abs(x):.0f}",
-            f"{'P' if y >= 0 else 'A'}{abs(y):.0f}",
-            f"{'S' if z >= 0 else 'I'}{abs(z):.0f}",
-        )
-    )
+    place = place_in_words(click.position_mm)
     told = {"number": number, "event": event, "include": click.include}
-    return {**told, "place": place, "position": [x, y, z]}
+    return {**told, "place": place, "position": list(click.position_mm)}
 
 
 def _sentence(text: str) -> str:

@@ -61,12 +61,14 @@ class Workflow:
         ensemble_factory: EnsembleFactory | None = None,
         rooms: Rooms | None = None,
         known_as: Callable[[Path], Path] = Path,
+        calm: Callable[[Call], Any] = run_now,
     ) -> None:
         """work_folder: where journals are kept, by default the platform's folder for application data.
         ensemble_factory(package id or None, device) -> ensemble; rooms: stand-ins for the other rooms.
-        known_as: what the journal calls a file that is written to a path and then moved by the caller."""
+        known_as: what the journal calls a file that is written to a path and then moved by the caller.
+        calm(call): runs `call`, which loads networks ahead of need, when the panel has drawn a new scan."""
         self.work_folder = Path(work_folder) if work_folder is not None else default_work_folder()
-        self._rooms = rooms or Rooms()
+        self._rooms, self._calm = rooms or Rooms(), calm
         self._networks = Networks(
             ensemble_factory or self._rooms.make_ensemble, self._rooms.adapting, self._rooms.warm_refiner
         )
@@ -367,10 +369,8 @@ class Workflow:
         self._finish.save(folder)
 
     def wait(self, timeout: float | None = None, pump: Call | None = None) -> bool:
-        """Until every command is done and its result has arrived; False after `timeout` seconds.
-
-        In the thread that `dispatch` hands results to, give `pump`: called meanwhile, it lets them arrive.
-        """
+        """Until every command is done and its result has arrived; False after `timeout` seconds. `pump`: in
+        the thread that `dispatch` hands results to, called meanwhile to let them arrive."""
         return self._runner.wait(timeout, pump)
 
     def wait_until_warm(self, timeout: float | None = None) -> bool:
@@ -387,4 +387,4 @@ class Workflow:
     def _warm_up(self) -> None:
         self._forecasting.refresh()
         if self._runner.background and self._desk.case is not None:
-            self._networks.warm_up()
+            self._calm(self._networks.warm_up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ READY = ALWAYS | {"segmentButton", "emptyButton"}
 TOOLS = {"includeButton", "excludeButton", "editorButton"}
 REVIEW = READY | TOOLS | {"acceptButton", "saveButton", "referenceButton"}
 CORRECTED = REVIEW | {"undoButton", "nextPlaceButton"}
-STEPS = ["scanSection", "segmentSection", "trustSection", "correctSection", "exportSection", "compareSection"]
+STEPS = ["scanSection", "segmentSection", "trustSection", "correctSection", "compareSection", "exportSection"]
 
 
 def start(panel: Panel) -> None:
@@ -57,11 +58,11 @@ def accepted(panel: Panel) -> None:
     [
         (start, ALWAYS, "1"),
         (opened, READY, "12"),
-        (from_nothing, REVIEW, "2345"),
-        (segmented, REVIEW | {"nextPlaceButton"}, "2345"),
-        (corrected, CORRECTED, "2345"),
-        (undone, REVIEW | {"redoButton", "nextPlaceButton"}, "2345"),
-        (accepted, CORRECTED - {"acceptButton"}, "2345"),
+        (from_nothing, REVIEW, "2346"),
+        (segmented, REVIEW | {"nextPlaceButton"}, "2346"),
+        (corrected, CORRECTED, "2346"),
+        (undone, REVIEW | {"redoButton", "nextPlaceButton"}, "2346"),
+        (accepted, CORRECTED - {"acceptButton"}, "2346"),
     ],
 )
 def test_every_state_enables_just_what_it_should(
@@ -71,7 +72,7 @@ def test_every_state_enables_just_what_it_should(
     assert enabled_buttons(panel) == buttons
     sections = [getattr(panel.ui, name) for name in STEPS]
     assert [not section.collapsed for section in sections] == [name in open_steps for name in "123456"]
-    contour = open_steps == "2345"
+    contour = open_steps == "2346"
     assert [section.enabled for section in sections] == [contour or name in open_steps for name in "123456"]
     assert panel.ui.scanSection.text == ("1. Scan: Phantom" if contour else "1. Scan")
 
@@ -209,20 +210,58 @@ class _Plain:
         return value() if name in ("key", "enabled") else value
 
 
-@pytest.mark.parametrize(("text", "ground"), [("#101010", "#f0f0f0"), ("#f0f0f0", "#303030")])
-def test_icons_are_drawn_in_the_colour_of_the_text(panel: Panel, text: str, ground: str) -> None:
+THEMES = pytest.mark.parametrize(("text", "ground"), [("#101010", "#f0f0f0"), ("#f0f0f0", "#303030")])
+
+
+def put_on(panel: Panel, text: str, ground: str) -> None:
+    """Give the panel a theme, and enter the module."""
     from PySide6 import QtGui
-    from TumorSegRobustDesktop.theme import ICONS
 
     palette, role = QtGui.QPalette(), QtGui.QPalette.ColorRole
     for one in (role.ButtonText, role.WindowText, role.Text):
         palette.setColor(one, QtGui.QColor(text))
-    for one in (role.Button, role.Window, role.Base):
+    for one in (role.Button, role.Window, role.Base, role.Midlight):
         palette.setColor(one, QtGui.QColor(ground))
     panel.widget.parent.setPalette(palette)
     panel.widget.enter()
+
+
+@THEMES
+def test_icons_are_drawn_in_the_colour_of_the_text(panel: Panel, text: str, ground: str) -> None:
+    from TumorSegRobustDesktop.theme import ICONS
+
+    put_on(panel, text, ground)
     for name in ICONS:
         image = getattr(panel.ui, name).icon.pixmap(48, 48).toImage()
         pixels = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
         assert {pixel.name() for pixel in pixels if pixel.alpha() == 255} == {text}, name
     assert ("#ff8a80" in panel.ui.errorLabel.styleSheet) == (text > ground)
+
+
+@THEMES
+def test_what_is_grey_can_be_read(panel: Panel, text: str, ground: str) -> None:
+    """Titles of steps that wait, and what is said beside the point: grey, with a contrast of 4.5 at least."""
+    from PySide6 import QtGui
+    from TumorSegRobustDesktop.theme import BESIDE, WAITING, contrast
+
+    put_on(panel, text, ground)
+    off, role = QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole
+    behind = QtGui.QColor(ground).getRgb()[:3]
+    for name in WAITING:
+        section = getattr(panel.ui, name)
+        assert not section.enabled
+        for one in (role.WindowText, role.ButtonText):
+            grey = section.palette.color(off, one)
+            assert grey.name() not in (text, ground), name
+            assert contrast(grey.getRgb()[:3], behind) >= 4.5, name
+    for name in BESIDE:
+        numbers = re.findall(r"\d+", getattr(panel.ui, name).styleSheet)
+        assert contrast(tuple(map(int, numbers)), behind) >= 4.5, name
+
+
+def test_contrast_is_that_of_the_standard() -> None:
+    from TumorSegRobustDesktop.theme import contrast, readable_grey
+
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.01)
+    assert readable_grey((120, 120, 120), (255, 255, 255)) == (120, 120, 120)  # pale already: not paler still

@@ -1,4 +1,4 @@
-"""Step 6, for those who have a reference: figures, errors by type, and where they are."""
+"""Step 5, for those who have a reference: figures, errors by type, and where they are."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from TumorSegRobustLib.workflow import Workflow
 
 
 def compare(actions: Actions, workflow: Workflow) -> None:
-    """Hidden until asked for in the toolbar: the steps before it need the room of a small screen."""
-    with (
-        html.Div(v_if="panel.has_contour && (comparing || panel.compare.reference)"),
-        section(6, "Compare", "compare", done="!!panel.compare.reference"),
+    """A line until it is opened: the other steps need the room of a small screen."""
+    with section(
+        5,
+        "Compare",
+        "compare",
+        shown="panel.has_contour && (comparing || !!panel.compare.reference)",
+        done="!!panel.compare.reference",
+        usable="panel.has_contour",
+        opener="begin-compare",
+        opens="comparing",
     ):
         with html.Div(v_if="!panel.compare.reference"):
             html.Div("{{ panel.compare.hint }}", classes="hint", id="compare-hint")

@@ -1,4 +1,4 @@
-"""Step 5: accept, and hand over to treatment planning."""
+"""Step 6: accept, and hand over to treatment planning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from TumorSegRobustLib.app.sections.parts import button, field, said, section
 
 
 def export(actions: Actions) -> None:
-    with section(5, "Export", "export", shown="panel.has_contour", done="panel.phase === 'accepted'"):
+    with section(6, "Export", "export", shown="panel.has_contour", done="panel.phase === 'accepted'"):
         with html.Div(v_if="panel.accepted_by", classes="accepted"):
             html.Span("✓ Accepted by {{ panel.accepted_by }}", id="accepted")
         with html.Div(v_else=True, classes="row"):

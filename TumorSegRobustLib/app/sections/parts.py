@@ -12,16 +12,32 @@ from trame.widgets import vuetify3 as v
 
 @contextmanager
 def section(
-    number: int, title: str, name: str, shown: str = "true", done: str = "false", inline: str = "false"
+    number: int,
+    title: str,
+    name: str,
+    *,
+    shown: str = "true",
+    done: str = "false",
+    inline: str = "false",
+    usable: str = "",
+    opener: str = "",
+    opens: str = "",
 ) -> Iterator[None]:
-    """A numbered step; `shown`, `done`, `inline` (title and body in one line): expressions of the page."""
-    with html.Section(
-        classes=(f"['step', {{ 'step-done': {done}, 'step-closed': !({shown}), 'step-inline': {inline} }}]",),
-        id=f"step-{name}",
-    ):
-        with html.H2(classes="step-title"):
-            html.Span(f"{{{{ {done} ? '✓' : {number} }}}}", classes="step-number")
-            html.Span(title)
+    """A numbered step; `shown`, `done`, `inline` (title and body in one line), `usable` (by default: when it
+    is shown): expressions of the page. opener: id of a button in the title that turns the flag `opens`.
+    """
+    usable = usable or shown
+    looks = {"done": done, "closed": f"!({shown})", "waits": f"!({usable})", "inline": inline}
+    chosen = ", ".join(f"'step-{look}': {when}" for look, when in looks.items())
+    with html.Section(classes=(f"['step', {{ {chosen} }}]",), id=f"step-{name}"):
+        with html.Div(classes="step-head"):
+            with html.H2(classes="step-title"):
+                html.Span(f"{{{{ {done} ? '✓' : {number} }}}}", classes="step-number")
+                html.Span(title)
+            if opener:
+                label = f"Open or close {title}"
+                icon = (f"{shown} ? 'mdi-chevron-up' : 'mdi-chevron-down'",)
+                icon_button(icon, label, opener, f"{opens} = !{opens}", can=usable)
         with html.Div(v_if=shown, classes="step-body"):
             yield
 
@@ -49,7 +65,7 @@ def button(
 
 
 def icon_button(
-    icon: str,
+    icon: str | tuple[str],
     label: str,
     name: str | tuple[str],
     click: Callable[..., Any] | tuple | str,

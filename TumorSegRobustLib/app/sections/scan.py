@@ -12,27 +12,31 @@ from TumorSegRobustLib.workflow import Workflow
 
 
 def scan(actions: Actions, workflow: Workflow) -> None:
-    with section(1, "Scan", "scan", done="!!panel.scan.name"):
-        with html.Div(v_if="panel.scan.name && !changing"):
-            with html.Div(classes="scan-line"):
-                html.Div(
-                    "{{ panel.scan.name }}", classes="scan-name", id="scan-name", title=("panel.scan.name",)
-                )
-                button(
-                    "Change",
-                    "change-scan",
-                    "changing = true",
-                    variant="text",
-                    can="panel.can.open",
-                    why="panel.why.open",
-                )
+    """Once there is a contour it is a line: the steps below need the room of a small screen."""
+    with section(1, "Scan", "scan", done="!!panel.scan.name", inline="panel.has_contour && !changing"):
+        with html.Div(v_if="panel.scan.name && !changing", classes="scan-line"):
+            html.Div(
+                "{{ panel.scan.name }}",
+                classes="scan-name",
+                id="scan-name",
+                title=("panel.scan.name + ', ' + panel.scan.detail",),
+            )
+            button(
+                "Change",
+                "change-scan",
+                "changing = true",
+                variant="text",
+                can="panel.can.open",
+                why="panel.why.open",
+            )
+        with html.Div(v_if="panel.scan.name && (changing || !panel.has_contour)"):
             with html.Div(classes="channel"):
                 first_channel(actions)
                 html.Span("{{ panel.scan.detail }}", classes="hint one-line", title=("panel.scan.detail",))
             further_channels(actions)
             html.Div(
                 "Model: {{ panel.model.title }}",
-                v_if="panel.model.title",
+                v_if="panel.model.title && !changing",
                 classes="hint one-line",
                 id="model",
                 title=("panel.model.title + ', ' + panel.model.subtitle",),
