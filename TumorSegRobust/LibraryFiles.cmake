@@ -134,6 +134,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/models/bundle.py
   TumorSegRobustLib/models/catalogue.py
   TumorSegRobustLib/models/installing.py
+  TumorSegRobustLib/models/licences.py
   TumorSegRobustLib/models/networks.py
   TumorSegRobustLib/models/package.py
   TumorSegRobustLib/models/preprocess.py
@@ -283,6 +284,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/uncertainty.py
   TumorSegRobustLib/version.py
   TumorSegRobustLib/workflow/__init__.py
+  TumorSegRobustLib/workflow/agreements.py
   TumorSegRobustLib/workflow/asking.py
   TumorSegRobustLib/workflow/beginning.py
   TumorSegRobustLib/workflow/case.py

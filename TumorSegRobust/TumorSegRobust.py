@@ -259,8 +259,8 @@ class TumorSegRobustWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from TumorSegRobustLib.models.catalogue import DEFAULT_PACKAGE
 
         workflow = self.logic.workflow
-        packages, stored = workflow.packages(), self.memory.package()
-        if not workflow.state.package and stored in [package.id for package in packages]:
+        packages = workflow.packages()
+        if not workflow.state.package and (stored := self.memory.package_to_offer(p.id for p in packages)):
             workflow.choose_package(stored)
         self.steps.scan.show_packages(packages, workflow.state.package or DEFAULT_PACKAGE)
 

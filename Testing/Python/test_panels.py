@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixtures_panels import Section, browser_sections, desktop_sections
+from fixtures_panels import UI, Section, browser_sections, desktop_sections
 
 Panels = tuple[dict[str, Section], dict[str, Section]]
 STEPS = ["Scan", "Segment", "Trust", "Correct", "Compare", "Export"]
@@ -60,6 +60,12 @@ def test_exceptions_are_no_more_than_there_are(panels: Panels) -> None:
         for step, words in exceptions.items():
             assert words - {*panel[step].buttons, *panel[step].icons} == set(), step
     assert all(INSTEAD in panel["Segment"].buttons for panel in panels)
+
+
+def test_both_say_the_same_about_adapting(repository: Path) -> None:
+    from TumorSegRobustLib.workflow import ABOUT_ADAPTING
+
+    assert f"<string>{ABOUT_ADAPTING}</string>" in (repository / UI).read_text(encoding="utf-8")
 
 
 def test_every_icon_says_what_it_does(panels: Panels) -> None:

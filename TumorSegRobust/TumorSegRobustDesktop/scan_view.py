@@ -30,6 +30,7 @@ class ScanView:
         self._logic = logic
         self.on_gone: Callable[[], None] = lambda: None
         self._matching: list[DicomSeries] = []
+        self._packages: list[Any] = []
         self._licences: dict[str, str] = {}
         for widget, signal, act in (
             (ui.scanSelector, "currentNodeChanged", self._choose_scan),
@@ -38,6 +39,7 @@ class ScanView:
             (ui.seriesButton, "clicked", self._choose_folder),
             (ui.seriesSelector, "activated", self._choose_series),
             (ui.targetSelector, "activated", self._choose_target),
+            (ui.adaptCheckBox, "toggled", self._choose_adaptation),
             (ui.fourUpButton, "clicked", lambda *_args: self._arrange("FOUR_UP")),
             (ui.axialLargeButton, "clicked", lambda *_args: self._arrange("AXIAL_LARGE")),
         ):
@@ -48,6 +50,10 @@ class ScanView:
         ui, idle = self._ui, state.phase != "running"
         ui.scanSelector.setEnabled("open" in state.can)
         ui.modelSelector.setEnabled(idle)
+        if state.package and ui.modelSelector.currentData != state.package:  # agreed to after the choice
+            self.show_packages(self._packages, state.package)
+        ui.adaptCheckBox.setEnabled(idle)
+        set_quietly(ui.adaptCheckBox, "setChecked", state.adapt)
         several = len(state.inputs) > 1 and any(one.first for one in state.inputs)
         ui.scanLabel.setVisible(not several)
         ui.firstChannelSelector.setVisible(several)
@@ -73,12 +79,13 @@ class ScanView:
 
     def show_packages(self, packages: Iterable[Any], chosen: str) -> None:
         """The list of models; the first one is chosen where `chosen` is unknown."""
-        items = [(package.title, package.id) for package in packages]
+        self._packages = list(packages)
+        items = [(package.title, package.id) for package in self._packages]
         self._licences = {
             package.id: _("{id}, version {version} · {licence}").format(
                 id=package.id, version=package.version, licence=package.licence
             )
-            for package in packages
+            for package in self._packages
         }
         known = [data for _text, data in items]
         chosen = chosen if chosen in known else (known[0] if known else "")
@@ -158,6 +165,9 @@ class ScanView:
 
     def _choose_target(self, *_args: Any) -> None:
         self._logic().workflow.choose_target(self._ui.targetSelector.currentData)
+
+    def _choose_adaptation(self, *_args: Any) -> None:
+        self._logic().workflow.choose_adaptation(bool(self._ui.adaptCheckBox.checked))
 
     def _arrange(self, layout: str) -> None:
         from TumorSegRobustLib import scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class SceneMemory:
     def __init__(self, parameters: Any, logic: Any, later: Callable[[Callable[[], None]], None]) -> None:
         """later: runs a call when the workflow has finished telling what it is about to tell."""
         self.parameters = parameters
+        self._offered = ""
         self._logic = logic
         self._later = later
 
@@ -49,6 +50,14 @@ class SceneMemory:
     def package(self) -> str:
         """The model package that was chosen, "" where none was."""
         return str(self.parameters.GetParameter(PACKAGE) or "")
+
+    def package_to_offer(self, known: Iterable[str]) -> str:
+        """The same where it is among the `known` ones, once: who refuses its licence is not asked again."""
+        stored, before = self.package(), self._offered
+        if stored not in known or stored == before:
+            return ""
+        self._offered = stored
+        return stored
 
     def _resume(self) -> None:
         if self._logic.workflow is not None and self._logic.workflow.state.phase == "ready":

@@ -134,6 +134,9 @@ class ScanActions:
     def choose_target(self, target: str) -> None:
         self._workflow.choose_target(target)
 
+    def choose_adaptation(self, wanted: bool) -> None:
+        self._workflow.choose_adaptation(bool(wanted))
+
     def choose_package(self, package: str) -> None:
         offered = [one.id for one in self._workflow.packages()]
         if package in offered and package != self._workflow.state.package:

@@ -63,6 +63,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         ],
         "targets": [{"value": one, "text": _sentence(one)} for one in state.targets],
         "target": state.target,
+        "adapt": state.adapt,
         "will_happen": state.will_happen,
         "can": {command: command in state.can for command in COMMANDS},
         "why": {command: state.why_not.get(command, "") for command in COMMANDS},

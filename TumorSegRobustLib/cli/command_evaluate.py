@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import Cancelled, UnusableInput
+from .driving import note_licence
 from .job import Job, run_job
 from .options import Device, Json, Model, Out, Where, example
 from .speaking import say
@@ -49,6 +50,7 @@ def evaluate(
 
         cases = read_manifest(manifest)
         package = find_package(model)
+        note_licence(package)
         _prepare(out)
         ensemble = Ensemble(package, device.value)
         predictor: Predictor = Adapting(ensemble) if adapt else ensemble

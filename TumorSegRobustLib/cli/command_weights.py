@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .command_train import train
+from .driving import note_licence
 from .job import Job, run_job
 from .options import Device, Json, Model, Out, Where, example
 from .speaking import say, table
@@ -38,7 +39,9 @@ def weights(
         from ..models import find_package
         from ..training.member_cases import main
 
-        ensemble = Ensemble(find_package(model), device.value)
+        package = find_package(model)
+        note_licence(package)
+        ensemble = Ensemble(package, device.value)
         return main(manifest, ensemble, out, site or (), job.progress)
 
     document = run_job("Weighing the members.", work)

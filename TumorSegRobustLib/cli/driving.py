@@ -58,8 +58,19 @@ def open_scan(
 
 def choose(workflow: Workflow, model: str | None, device: Device) -> None:
     """Use this package on this device. Raises `UnusableInput` where one of them is not there."""
+    from ..models import find_package
+
+    note_licence(find_package(model))
     workflow.choose_package(model)
     workflow.choose_device(device.value)
+
+
+def note_licence(package: ModelPackage) -> None:
+    """On stderr, what a licence that restricts the use permits: who names such a model agrees to it."""
+    from ..models.licences import restriction_of
+
+    if restriction := restriction_of(package.licence):
+        note(f"the model {package.id} has the licence {package.licence}. {restriction}")
 
 
 def read_channels(

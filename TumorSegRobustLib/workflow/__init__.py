@@ -3,6 +3,7 @@
 from ..image import SeriesChoice, SeveralSeries
 from .asking import Question
 from .channels import ChannelState, label_of
+from .choosing import ABOUT_ADAPTING
 from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
 from .journals import EarlierReview, default_work_folder
 from .looking import line_of
@@ -15,6 +16,7 @@ from .worker import Dispatch, run_now
 from .workflow import Workflow
 
 __all__ = [
+    "ABOUT_ADAPTING",
     "COMMANDS",
     "HOW_TO_BEGIN",
     "TOOLS",

@@ -89,7 +89,10 @@ class Workflow:
         )
         self._opening = Opening(self._desk, self._runner, self._do, self._rooms, self.work_folder)
         self._forecasting = Forecasting(self._desk, self._runner, self._rooms, self.work_folder)
-        self._choose = Choosing(self._desk, self._runner, self._networks, self._rooms, self._warm_up)
+        self._choose = Choosing(
+            self._desk, self._runner, self._asking, self._networks,
+            self._rooms, self.work_folder, self._warm_up,
+        )  # fmt: skip
         self._desk.update()
 
     # What there is to see
@@ -173,7 +176,9 @@ class Workflow:
         return self._rooms.list_packages()
 
     def choose_package(self, id_or_folder: str | None) -> None:
-        """Use this package from the next `segment` on; None is the default one."""
+        """Use this package from the next `segment` on, once its licence is agreed to (`state.question`) where
+        that restricts the use; None is the default one.
+        """
         self._choose.choose_package(id_or_folder)
 
     def choose_device(self, device: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import slicer
 from panel import Panel, add_phantom, find_model
 from series import write_series
@@ -34,6 +35,32 @@ def test_a_model_of_one_channel_asks_for_nothing_more(panel: Panel) -> None:
     assert not panel.shows("firstChannelSelector")
     assert not panel.shows("channelsFrame")
     assert not panel.shows("targetSelector")
+
+
+@pytest.mark.parametrize("agrees", [False, True])
+def test_a_licence_that_restricts_the_use_must_be_agreed_to(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch, agrees: bool
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        slicer.util, "confirmOkCancelDisplay", lambda text, *_: asked.append(text) or agrees  # type: ignore[func-returns-value]
+    )
+    panel.choose("modelSelector", "research")
+    assert [text.startswith("The model research has the licence CC BY-NC 4.0.") for text in asked] == [True]
+    wanted = "research" if agrees else "brain-mr"
+    assert panel.ui.modelSelector.currentData == wanted
+    assert panel.ui.licenceLabel.text.startswith(f"{wanted}, version 1.0")
+
+
+def test_adaptation_is_off_until_it_is_asked_for(panel: Panel) -> None:
+    panel.open_phantom()
+    assert not panel.ui.adaptCheckBox.checked
+    panel.press("adaptCheckBox")
+    assert panel.state.adapt
+    assert panel.ui.willHappenLabel.text.endswith("and longer while they adapt to the scan.")
+    panel.workflow.choose_adaptation(False)
+    panel.settle()
+    assert not panel.ui.adaptCheckBox.checked
 
 
 def test_the_line_says_what_will_happen(panel: Panel) -> None:

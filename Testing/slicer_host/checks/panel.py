@@ -34,14 +34,14 @@ def add_phantom(scene: Any, name: str = "Phantom") -> Any:
     return node
 
 
-def a_model(name: str, *channels: str) -> SimpleNamespace:
+def a_model(name: str, *channels: str, licence: str = "CC BY 4.0") -> SimpleNamespace:
     """A model package as far as panels and workflow read it; without channels, it takes one image."""
     taken = [SimpleNamespace(name=c, required=False, description=f"as {c}") for c in channels or ("image",)]
     return SimpleNamespace(
         id=name,
         title=f"Title of {name}",
         version="1.0",
-        licence="CC BY 4.0",
+        licence=licence,
         channels=taken,
         first_channel=taken[0],
         outputs=("whole tumour", "tumour core") if channels else ("whole tumour",),
@@ -50,7 +50,11 @@ def a_model(name: str, *channels: str) -> SimpleNamespace:
 
 
 ONE = {name: a_model(name) for name in ("another", "brain-mr")}
-MODELS = {**ONE, "two": a_model("two", "flair", "t1c")}
+MODELS = {
+    **ONE,
+    "two": a_model("two", "flair", "t1c"),
+    "research": a_model("research", licence="CC BY-NC 4.0"),
+}
 
 
 def find_model(name: str | None) -> SimpleNamespace:
