@@ -42,6 +42,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/cli/command_export.py
   TumorSegRobustLib/cli/command_journal.py
   TumorSegRobustLib/cli/command_loho.py
+  TumorSegRobustLib/cli/command_mean.py
   TumorSegRobustLib/cli/command_models.py
   TumorSegRobustLib/cli/command_refine.py
   TumorSegRobustLib/cli/command_segment.py
@@ -211,6 +212,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/augment/noise.py
   TumorSegRobustLib/training/augment/pipeline.py
   TumorSegRobustLib/training/augment/random_convolution.py
+  TumorSegRobustLib/training/averaging.py
   TumorSegRobustLib/training/calibration.py
   TumorSegRobustLib/training/checkpoints.py
   TumorSegRobustLib/training/config.py

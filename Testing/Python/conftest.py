@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures_missing import pytest_runtest_makereport  # noqa: F401 - a hook, which pytest finds here
 from hypothesis import settings
 
 # Before anything imports Qt or matplotlib: tests draw into memory, never on a screen.

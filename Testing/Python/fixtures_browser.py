@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures_without import command_without
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -50,12 +51,16 @@ class Running:
 
 
 @contextmanager
-def a_panel(home: Path, *arguments: str) -> Iterator[Running]:
-    """`tumorsegrobust app` with these arguments, on a free port; Ctrl-C ends it unless it has ended."""
+def a_panel(home: Path, *arguments: str, without: Sequence[str] = ()) -> Iterator[Running]:
+    """`tumorsegrobust app` with these arguments, on a free port; Ctrl-C ends it unless it has ended. without:
+    libraries that it does not find.
+    """
     environment = os.environ | {
         "XDG_DATA_HOME": str(home), "HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"
     }  # fmt: skip
-    command = [sys.executable, "-m", "TumorSegRobustLib.cli", "app", "--no-browser", *arguments]
+    words = ["app", "--no-browser", *arguments]
+    plain = [sys.executable, "-m", "TumorSegRobustLib.cli", *words]
+    command = command_without(without, *words) if without else plain
     log = (home / "server.log").open("a+")
     with subprocess.Popen(
         command, cwd=_REPOSITORY, env=environment, text=True, stdout=subprocess.PIPE, stderr=log

@@ -40,6 +40,8 @@ COMMANDS = [
     ["train", "stage1"],
     ["train", "loho"],
     ["train", "weights"],
+    ["train", "mean"],
+    ["models", "install"],
 ]
 
 

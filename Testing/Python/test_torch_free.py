@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from fixtures_without import OPENVINO, TORCH, command_without
 
 from TumorSegRobustLib.models import REFINES, Channel, TrainedMember, build_network, write_package
 from TumorSegRobustLib.resources import resource
@@ -19,23 +19,6 @@ from TumorSegRobustLib.review.network_input import CHANNELS
 
 pytestmark = pytest.mark.timeout(900)  # PyTorch's own answer, the reference, takes minutes on a busy machine
 
-# One line of the command line in a process that does not find some libraries.
-PROGRAM = """
-import sys
-from importlib.machinery import PathFinder
-
-hidden = sys.argv.pop(1).split(",")
-
-class Finder(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name.split(".")[0] in hidden else PathFinder.find_spec(name, path, target)
-
-sys.meta_path = [Finder if one is PathFinder else one for one in sys.meta_path]
-from TumorSegRobustLib.cli import main
-main()
-"""
-TORCH, OPENVINO = ("torch", "monai", "onnx"), ("openvino",)
 CLICKS = [
     {"position_lps_mm": [41.0, -16.0, 32.0], "include": True},
     {"position_lps_mm": [39.0, 17.0, 32.0], "include": False},
@@ -45,7 +28,7 @@ CLICKS = [
 def program(without: Sequence[str], *words: object, models: Path) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "TUMORSEGROBUST_MODELS": str(models), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", PROGRAM, ",".join(without), *map(str, words)]
+    command = command_without(without, *words)
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root, env=environment)
 
 

@@ -51,13 +51,18 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
     return names
 
 
+def read_weights(path: Path) -> dict[str, Any]:
+    """Tensors by name, of weights.pt, checkpoint.pt (its average) or a package's .safetensors."""
+    state = _read(path, torch.device("cpu"))
+    return dict(state.get("average", state))
+
+
 def load_initial(network: nn.Module, path: Path) -> tuple[int, int]:
     """Copy every tensor of pretrained weights that has a namesake of the same shape; (how many, of how many).
 
     `path`: weights.pt, checkpoint.pt (its average) or a package's .safetensors. UnusableInput when none fits.
     """
-    state = _read(path, torch.device("cpu"))
-    state = state.get("average", state)
+    state = read_weights(path)
     own = network.state_dict()
     fitting = {
         name: value
