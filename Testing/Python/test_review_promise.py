@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from TumorSegRobustLib.evaluation import dice
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.review import GeodesicRefiner, Refinement, ReviewSession, Situation
+from TumorSegRobustLib.review.settings import GeodesicSettings
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -82,6 +83,29 @@ def test_an_include_click_never_removes_and_an_exclude_click_never_adds(tmp_path
             session.click(at(image, voxel, include))
             lost = before & ~session.mask if include else session.mask & ~before
             assert not lost.any()
+
+
+@pytest.mark.parametrize(("away_mm", "careful"), [(8.0, {"most_change": 0.5}), (14.0, {})])
+def test_a_click_near_a_contour_makes_no_flood(tmp_path, away_mm, careful):
+    """Much of the image looks like the lesion. 8 mm beside it a click corrects, at 14 mm it begins one."""
+    lesion = ball((60, 60, 60), (2.0, 2.0, 2.0), (30, 30, 20), 16.0)
+    bright = np.broadcast_to(np.arange(60)[:, None] > 15, lesion.shape)
+    noise = np.random.default_rng(0).normal(0, 3, lesion.shape)
+    image = Image((90.0 * bright + noise).astype(np.float32), Geometry(lesion.shape, (2.0, 2.0, 2.0)))
+
+    def changed_ml(name: str, settings: GeodesicSettings) -> float:
+        journal, refiner = tmp_path / name, GeodesicRefiner(settings)
+        with ReviewSession.start(
+            image, journal, probability=probability_of(lesion, 0.99, 0.01), refiner=refiner
+        ) as session:
+            return session.click(at(image, (30, 30, 28 + round(away_mm / 2)))).changed_ml
+
+    changed = changed_ml("careful", GeodesicSettings(**careful))
+    ball_ml = 4 / 3 * np.pi * (1.4 * away_mm) ** 3 / 1000
+    balls = careful.get("most_change", GeodesicSettings().first_most_change)
+    assert 0.1 * ball_ml < changed <= 1.02 * balls * ball_ml
+    eager = changed_ml("eager", GeodesicSettings(most_change=1e6, first_most_change=1e6))
+    assert eager > 1.3 * changed, "else there was no flood to hold back"
 
 
 def test_the_session_keeps_the_promise_whatever_a_refiner_returns(tmp_path):

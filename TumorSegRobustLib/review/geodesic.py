@@ -64,7 +64,7 @@ class GeodesicRefiner:
     settings: GeodesicSettings = field(default_factory=GeodesicSettings)
 
     name = "geodesic"
-    version = "5"
+    version = "6"
 
     @classmethod
     def recorded(cls, described: dict[str, Any]) -> GeodesicRefiner | None:
@@ -106,21 +106,27 @@ class GeodesicRefiner:
         if depth is not None:
             trials.append(_Trial(self._reach(depth, geometry), settings.softness, usual=True))
         rough = Site(situation, settings, settings.most_influence_mm, settings.first_voxels)
+        regions = [rough.log_odds(trial.reach_mm, trial.softness) > 0 for trial in trials]
+        most_ml = np.inf
+        if depth is not None:
+            most_ml = self._most_ml(self._reach(depth, geometry), settings.first_most_change)
         worth = [
-            self._worth(rough, rough.log_odds(trial.reach_mm, trial.softness) > 0, trial) for trial in trials
+            self._worth(rough, region, trial, most_ml) for region, trial in zip(regions, trials, strict=True)
         ]
         best = trials[int(np.argmax(worth))]
         influence = best.reach_mm * (1 + best.softness * (settings.look + 0.5))
         influence = min(influence, settings.most_influence_mm)
         site = Site(situation, settings, settings.most_influence_mm)
         odds = site.log_odds(best.reach_mm, best.softness)
-        return replace(self._within(situation, site, odds, influence)[0], begins=True)
+        return replace(self._within(situation, site, odds, influence, most_ml)[0], begins=True)
 
-    def _worth(self, site: Site, region: NDArray[np.bool_], trial: _Trial) -> float:
-        """Log-odds of a new region by its size and by how distinct it looks."""
+    def _worth(self, site: Site, region: NDArray[np.bool_], trial: _Trial, most_ml: float) -> float:
+        """Log-odds of a new region by its size and by how distinct it looks; hardly any above `most_ml`."""
         added = region & ~site.tumour
         if not added.any() or region.all():
             return -np.inf
+        if (volume_ml := site.volume_ml(added)) > most_ml:
+            return -volume_ml * 1e6
         usual = self.settings.first_usual_mm
         size = 0.0 if trial.usual else np.log(site.radius_mm(added) / usual) / self.settings.first_spread
         credible = site.distinctness(added) - self.settings.first_likeness * site.strangeness(added)
@@ -130,20 +136,24 @@ class GeodesicRefiner:
         """A click that moves the contour there is; the region grows while the change runs into its border."""
         settings = self.settings
         influence = max(settings.influence_per_reach * reach, settings.least_influence_mm)
+        most_ml = self._most_ml(reach, settings.most_change)
         while True:
             influence = min(influence, settings.most_influence_mm)
             half = max(settings.least_context_mm, settings.context_per_influence * influence)
             site = Site(situation, settings, half)
             odds = site.log_odds(reach, settings.softness)
-            proposal, border = self._within(situation, site, odds, influence)
+            proposal, border = self._within(situation, site, odds, influence, most_ml)
             if border <= settings.border_share or influence >= settings.most_influence_mm:
                 return proposal
             influence *= settings.growth
 
     def _within(
-        self, situation: Situation, site: Site, odds: Field, influence: float
+        self, situation: Situation, site: Site, odds: Field, influence: float, most_ml: float
     ) -> tuple[Proposal, float]:
-        """The change within `influence` mm of the click, and what share of its outermost layer it takes."""
+        """The change within `influence` mm of the click, and what share of its outermost layer it takes.
+
+        Of more than `most_ml` the surest voxels are changed.
+        """
         geometry, click = situation.image.geometry, situation.click
         region = box_around(click.voxel, whole_voxels(influence, geometry), geometry.shape)
         before = to_log_odds(situation.levels[region])
@@ -151,14 +161,28 @@ class GeodesicRefiner:
         distance = straight_distance(box_shape(region), _inside(click.voxel, region), site.grid.native_mm)
         flips = (after > 0) & (before <= 0) if click.include else (after <= 0) & (before > 0)
         flips &= distance < influence
+        flips &= _surest(np.abs(after), flips, most_ml / geometry.voxel_ml)
         border = (distance < influence) & (distance > influence - 1.5 * max(site.grid.spacing_mm))
         share = float(flips[border].mean()) if border.any() else 0.0
         return Proposal(region, influence, np.where(flips, after, before), before, after), share
+
+    def _most_ml(self, reach: float, balls: float) -> float:
+        """What a click of that reach may change: a contour so near does not leave room for a flood."""
+        radius = max(reach, self.settings.least_change_mm)
+        return balls * 4 / 3 * np.pi * radius**3 / 1000
 
     def _reach(self, depth: float, geometry: Geometry) -> float:
         settings = self.settings
         least = max(settings.least_reach_mm, 1.2 * min(geometry.spacing_mm))
         return max(least, min(settings.reach_per_depth * depth, settings.most_reach_mm))
+
+
+def _surest(sureness: NDArray, where: NDArray[np.bool_], count: float) -> NDArray[np.bool_]:
+    """The `count` voxels of `where` with the highest sureness; all of them where they are no more."""
+    if np.count_nonzero(where) <= count:
+        return where
+    place = np.count_nonzero(where) - max(1, int(count))
+    return where & (sureness >= np.partition(sureness[where], place)[place])
 
 
 def depth_mm(levels: Levels, click: Seed, geometry: Geometry, most_mm: float) -> float | None:

@@ -35,6 +35,12 @@ class GeodesicSettings:
     influence_per_reach: float = 3.0
     least_influence_mm: float = 8.0
     most_influence_mm: float = 60.0
+    most_change: float = 2.5
+    """A click that corrects changes no more than so many balls of its reach, ..."""
+    first_most_change: float = 1.2
+    """... one that begins a lesion near another contour so many of the reach that it would have there, ..."""
+    least_change_mm: float = 8.0
+    """... or balls of this radius where the reach is smaller."""
     border_share: float = 0.05
     """Where more than this share of the outermost layer of the region of influence changes ..."""
     growth: float = 1.5

@@ -74,8 +74,10 @@ class Site:
 
     def radius_mm(self, region: NDArray[np.bool_]) -> float:
         """Radius of the ball of the region's volume."""
-        volume = float(np.count_nonzero(region) * np.prod(self.grid.spacing_mm))
-        return (3 * volume / (4 * np.pi)) ** (1 / 3)
+        return (3000 * self.volume_ml(region) / (4 * np.pi)) ** (1 / 3)
+
+    def volume_ml(self, region: NDArray[np.bool_]) -> float:
+        return float(np.count_nonzero(region) * np.prod(self.grid.spacing_mm)) / 1000
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
