@@ -106,6 +106,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/image/reading.py
   TumorSegRobustLib/image/resampling.py
   TumorSegRobustLib/image/series_choice.py
+  TumorSegRobustLib/image/source.py
   TumorSegRobustLib/image/volume.py
   TumorSegRobustLib/image/whole_file.py
   TumorSegRobustLib/image/writing.py
@@ -230,6 +231,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/loho/splits.py
   TumorSegRobustLib/training/loho/styles.py
   TumorSegRobustLib/training/loho/tables.py
+  TumorSegRobustLib/training/looks.py
   TumorSegRobustLib/training/losses.py
   TumorSegRobustLib/training/member_cases.py
   TumorSegRobustLib/training/monitor.py
@@ -276,11 +278,15 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/trust/adapt.py
   TumorSegRobustLib/trust/agreement.py
   TumorSegRobustLib/trust/assessment.py
+  TumorSegRobustLib/trust/concerns.py
   TumorSegRobustLib/trust/field.py
+  TumorSegRobustLib/trust/head.py
   TumorSegRobustLib/trust/lesions.py
   TumorSegRobustLib/trust/live.py
+  TumorSegRobustLib/trust/looks.py
   TumorSegRobustLib/trust/places.py
   TumorSegRobustLib/trust/quality.py
+  TumorSegRobustLib/trust/scan.py
   TumorSegRobustLib/trust/shift.py
   TumorSegRobustLib/trust/triage.py
   TumorSegRobustLib/trust/uncertainty.py

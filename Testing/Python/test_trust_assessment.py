@@ -232,4 +232,4 @@ class TestAssess:
         assert set(result) == {"volume_ml", "lesions", "quality", "triage", "shift"}
         assert set(result["quality"]) >= {"predicted_dice", "interval", "calibrated"}
         assert result["lesions"][0]["centre_lps_mm"] == [20.0, 20.0, 20.0]
-        assert set(result["shift"]) == {"score", "level", "factors"}
+        assert set(result["shift"]) == {"score", "level", "factors", "concerns"}

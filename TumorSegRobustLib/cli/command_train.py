@@ -212,6 +212,30 @@ def calibrate(
     _run("Calibrating.", work, folder, folder, as_json)
 
 
+@train.command(epilog=example("train looks Resources/Models/brain-mr --label-maps labelmaps --scans a.csv"))
+def looks(
+    folder: Annotated[Path, typer.Argument(metavar="PACKAGE", help="Folder of the package; it is changed.")],
+    label_maps: Annotated[
+        Path, typer.Option("--label-maps", metavar="DIR", help="Label maps to generate heads from.")
+    ],
+    scans: Annotated[
+        Path | None,
+        typer.Option("--scans", metavar="MANIFEST.csv", help="Real scans beside them; masks stay shut."),
+    ] = None,
+    heads: Annotated[int, typer.Option("--heads", min=10, help="Generated heads of every contrast.")] = 80,
+    version: Annotated[str | None, typer.Option("--version", help="The package's new version.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Learn to tell FLAIR, T1 and T2 of a head apart, and write it into the package for its assessments."""
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.looks import main
+
+        return main(folder, label_maps, heads=heads, scans=scans, version=version, progress=progress)
+
+    _run("Learning how heads look.", work, folder, folder, as_json)
+
+
 def _run(
     title: str, work: Callable[[Progress], dict[str, Any]], config: Path, out: Path, as_json: bool
 ) -> None:

@@ -51,7 +51,8 @@ def trust_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("tumour core", millilitres(result["tumour_core"]["volume_ml"])))
     if quality["predicted_dice"] is not None:
         low_high = quality["interval"]
-        between = "" if low_high is None else f" (likely {low_high[0]:.2f} to {low_high[1]:.2f})"
+        guessed = "" if quality.get("calibrated") else ", not calibrated"
+        between = "" if low_high is None else f" (likely {low_high[0]:.2f} to {low_high[1]:.2f}{guessed})"
         rows.append(("expected overlap", f"Dice {quality['predicted_dice']:.2f}{between}"))
     rows.append(("triage", triage["level"]))
     rows += [("", reason) for reason in triage["reasons"]]

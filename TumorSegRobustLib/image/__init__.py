@@ -9,6 +9,7 @@ from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.reading import read_image, read_labels, read_mask
 from TumorSegRobustLib.image.resampling import align_channels, orient, resample
 from TumorSegRobustLib.image.series_choice import SeriesChoice, SeveralSeries
+from TumorSegRobustLib.image.source import Source
 from TumorSegRobustLib.image.volume import Image, from_sitk, to_sitk
 from TumorSegRobustLib.image.whole_file import whole_file
 from TumorSegRobustLib.image.writing import write_image
@@ -19,6 +20,7 @@ __all__ = [
     "Image",
     "SeriesChoice",
     "SeveralSeries",
+    "Source",
     "align_channels",
     "from_sitk",
     "list_series",

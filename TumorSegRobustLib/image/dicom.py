@@ -12,9 +12,12 @@ from TumorSegRobustLib.image.dicom_headers import image_headers, series_of_file,
 from TumorSegRobustLib.image.dicom_pixels import read_planes
 from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.series_choice import SeriesChoice, SeveralSeries
+from TumorSegRobustLib.image.source import Source, source_of
 from TumorSegRobustLib.image.volume import Image
 
 __all__ = ["DicomSeries", "list_series", "read_series", "series_of_file"]
+
+_UNTOLD = Source()
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class DicomSeries:
     files, sop_instance_uids and positions_mm (LPS of the first pixel) are sorted along the slice normal.
     geometry is the grid of the image that read_series gives; where `regular` is true its plane k is files[k],
     otherwise the slices are sheared or unevenly spaced, were resampled to it, and the notices say so.
+    source: what the header of the first slice says the scan is.
     """
 
     series_uid: str
@@ -38,6 +42,7 @@ class DicomSeries:
     positions_mm: tuple[tuple[float, float, float], ...] = ()
     regular: bool = True
     notices: tuple[str, ...] = ()
+    source: Source = _UNTOLD
 
     def describe(self) -> str:
         """For messages and lists: "MR FLAIR axial, 40 images"."""
@@ -107,7 +112,7 @@ def read_series(folder: str | Path, series_uid: str | None = None) -> tuple[Imag
     voxels = chosen.stack.straighten(read_planes(series.files))
     check_finite(voxels, f"Series {chosen.name}")
     check_contrast(voxels, f"Series {chosen.name}")
-    return Image(voxels, series.geometry, chosen.name, series.notices), series
+    return Image(voxels, series.geometry, chosen.name, series.notices, series.source), series
 
 
 def _candidates(folder: Path) -> list[_Candidate]:
@@ -134,26 +139,23 @@ def _candidates(folder: Path) -> list[_Candidate]:
 
 
 def _series(candidate: _Candidate, stack: Stack) -> DicomSeries:
-    header = stack.slices[0].header
-
-    def text(keyword: str) -> str:
-        return str(header.get(keyword, "") or "").strip()
-
+    source = source_of(stack.slices[0].header)
     return DicomSeries(
         series_uid=candidate.uid,
         files=tuple(one.path for one in stack.slices),
         geometry=stack.geometry,
-        modality=text("Modality"),
-        description=text("SeriesDescription"),
-        study_uid=text("StudyInstanceUID"),
-        frame_of_reference_uid=text("FrameOfReferenceUID"),
-        patient_id=text("PatientID"),
+        modality=source.modality,
+        description=source.description,
+        study_uid=source.study_uid,
+        frame_of_reference_uid=source.frame_of_reference_uid,
+        patient_id=source.patient_id,
         sop_instance_uids=tuple(str(one.header.get("SOPInstanceUID", "")) for one in stack.slices),
         positions_mm=tuple(
             (float(x), float(y), float(z)) for x, y, z in (one.position_mm for one in stack.slices)
         ),
         regular=stack.regular,
         notices=stack.notices,
+        source=source,
     )
 
 

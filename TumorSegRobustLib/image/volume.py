@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image.geometry import Geometry
+from TumorSegRobustLib.image.source import Source
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -17,19 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """Voxels in (k, j, i) order on a grid; notices say in plain words what reading or resampling changed."""
+    """Voxels in (k, j, i) order on a grid; notices say in plain words what reading or resampling changed.
+
+    source: what the DICOM header says the scan is; None for other files.
+    """
 
     voxels: NDArray
     geometry: Geometry
     name: str = ""
     notices: tuple[str, ...] = ()
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.shape != self.geometry.shape:
             raise ValueError(f"Voxels of shape {self.voxels.shape} do not fit the grid {self.geometry.shape}")
 
     def with_voxels(self, voxels: NDArray) -> Image:
-        """Other voxels on the same grid, under the same name and with the same notices."""
+        """Other voxels on the same grid, under the same name, with the same notices and source."""
         return replace(self, voxels=np.asarray(voxels))
 
 

@@ -13,8 +13,8 @@ from TumorSegRobustLib.progress import Progress
 
 from .agreement import expected_dice, pairwise_dice
 from .lesions import Lesion, find_lesions
-from .quality import Quality, predict_quality
-from .shift import measure_shift
+from .quality import Quality, on_strange_scan, predict_quality
+from .scan import judge_scan
 from .triage import DEFAULT_TRIAGE, Evidence, triage
 from .uncertainty import uncertainty_maps
 
@@ -69,7 +69,9 @@ class Assessment:
 
 
 def assess(prediction: Prediction, image: Image, progress: Progress | None = None) -> Assessment:
-    """Judge a prediction on the scan it was made from (first channel). Thresholds come with the package.
+    """Judge a prediction on the scan it was made from (first channel; the others come with the prediction).
+
+    Thresholds come with the package.
 
     Raises Cancelled when `progress` is cancelled.
     """
@@ -83,7 +85,7 @@ def assess(prediction: Prediction, image: Image, progress: Progress | None = Non
     lesions = find_lesions(mask, prediction.geometry, float(limits["min_lesion_ml"]))
     volume_ml = prediction.volume_ml
     progress.report(0.8, "Comparing with the training scans")
-    shift = measure_shift(image, prediction.fingerprint)
+    shift = judge_scan(prediction, image)
     doubt = _doubt(maps.entropy, prediction, mask, float(limits["band_mm"]))
     quality = _quality(prediction, mask, agreement)
     level, reasons = triage(
@@ -98,6 +100,7 @@ def assess(prediction: Prediction, image: Image, progress: Progress | None = Non
         ),
         limits,
     )
+    quality = on_strange_scan(quality, shift.kept)
     progress.report(1.0, "Assessed")
     return Assessment(
         entropy=maps.entropy,

@@ -23,6 +23,17 @@ class Quality:
     calibrated: bool
 
 
+def on_strange_scan(quality: Quality, kept: float) -> Quality:
+    """The same where something speaks against the whole scan, which leaves the share `kept` (0..1).
+
+    Models that never saw such a scan agree on mistakes, so no contour is too bad to be expected; the upper
+    end stays, and nothing of it is calibrated.
+    """
+    if kept >= 1.0:
+        return quality
+    return Quality(round(kept * quality.predicted_dice, 3), (0.0, quality.interval[1]), calibrated=False)
+
+
 def predict_quality(agreement: float, calibration: Mapping[str, Any]) -> Quality:
     """Look the agreement up in the package's table, linearly between its rows.
 

@@ -11,6 +11,8 @@ import numpy as np
 from TumorSegRobustLib.image import Image
 from TumorSegRobustLib.models import find_foreground
 
+from .concerns import KEPT_NOTHING, Concern
+
 _MOST_VOXELS = 2_000_000
 _CT_AIR_HU, _CT_BONE_HU = -500.0, 100.0
 _WORDS = {
@@ -38,9 +40,11 @@ class Factor:
 
 @dataclass(frozen=True)
 class Shift:
-    """score: the worst factor. level: none, mild, moderate, strong, or "unknown" without a fingerprint.
+    """score: the worst factor or concern. level: none, mild, moderate, strong, or "unknown" without a
+    fingerprint.
 
     modality: "CT" where Hounsfield units were recognised, else ""; foreign: that is not the package's.
+    concerns: what else speaks against the scan, the gravest first (see `scan.judge_scan`).
     """
 
     score: float
@@ -48,9 +52,25 @@ class Shift:
     factors: tuple[Factor, ...]
     modality: str = ""
     foreign: bool = False
+    concerns: tuple[Concern, ...] = ()
+
+    @property
+    def kept(self) -> float:
+        """The share of the expected Dice that what is known of the scan leaves, 0..1."""
+        return min([1.0, *(one.kept for one in self.concerns), *([KEPT_NOTHING] if self.foreign else [])])
+
+    @property
+    def unlike(self) -> float:
+        """The score of the factors alone."""
+        return max((one.score for one in self.factors), default=0.0) if self.concerns else self.score
 
     def to_json(self) -> dict[str, Any]:
-        return {"score": self.score, "level": self.level, "factors": [asdict(one) for one in self.factors]}
+        return {
+            "score": self.score,
+            "level": self.level,
+            "factors": [asdict(one) for one in self.factors],
+            "concerns": [one.text for one in self.concerns],
+        }
 
 
 def image_fingerprint(image: Image) -> dict[str, float]:
@@ -107,7 +127,7 @@ def measure_shift(image: Image, fingerprint: Mapping[str, Any]) -> Shift:
     score = round(max([one.score for one in factors] + [2.0 if foreign else 0.0]), 3)
     if not known and not foreign:
         return Shift(0.0, "unknown", (), modality, foreign)
-    return Shift(score, _level(score), tuple(factors), modality, foreign)
+    return Shift(score, level_of(score), tuple(factors), modality, foreign)
 
 
 def _thinned(voxels: np.ndarray) -> np.ndarray:
@@ -131,5 +151,6 @@ def _factor(name: str, value: float, low: float, high: float) -> Factor | None:
     return Factor(name, round(value, 4), (low, high), round(score, 3), text)
 
 
-def _level(score: float) -> str:
+def level_of(score: float) -> str:
+    """The score in a word."""
     return "none" if score <= 0 else "mild" if score < 0.5 else "moderate" if score < 1.0 else "strong"

@@ -34,6 +34,7 @@ class Evidence:
 
     volume_ml: float
     quality: Quality
+    """As the models' agreement has it, whatever the scan is like."""
     agreement: float | None
     """Mean pairwise Dice of the members; None when there is one only."""
     doubt_bits: float
@@ -63,13 +64,14 @@ def triage(
 
 def _about_scan(evidence: Evidence, limits: Mapping[str, Any]) -> list[tuple[str, str]]:
     shift = evidence.shift
+    found = [(concern.level, concern.text) for concern in shift.concerns]
     if shift.foreign:
         words = "looks like CT" if shift.modality == "CT" else "does not look like CT"
-        return [("reject", f"The scan {words}; the models were trained on another kind of scan.")]
-    if shift.score >= float(limits["shift_review"]):
+        found.insert(0, ("reject", f"The scan {words}; the models were trained on another kind of scan."))
+    elif shift.unlike >= float(limits["shift_review"]):
         unlike = "; ".join(factor.text for factor in shift.factors[:3])
-        return [("review", f"The scan is unlike those the models know: {unlike}.")]
-    return []
+        found.append(("review", f"The scan is unlike those the models know: {unlike}."))
+    return found
 
 
 def _about_agreement(evidence: Evidence, limits: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -77,10 +79,12 @@ def _about_agreement(evidence: Evidence, limits: Mapping[str, Any]) -> list[tupl
     found = []
     if evidence.agreement is None:
         found.append(("review", "Only one model was asked: there is no second opinion."))
+    # What is expected of a strange scan is lower than what the models' agreement alone would say.
+    told = "" if evidence.shift.kept < 1.0 else f" (expected Dice {predicted:.2f})"
     if predicted < float(limits["reject_dice"]):
-        found.append(("reject", f"The models contradict each other (expected Dice {predicted:.2f})."))
+        found.append(("reject", f"The models contradict each other{told}."))
     elif predicted < float(limits["accept_dice"]):
-        found.append(("review", f"The models differ in part (expected Dice {predicted:.2f})."))
+        found.append(("review", f"The models differ in part{told}."))
     if evidence.doubt_bits > float(limits["accept_doubt_bits"]):
         found.append(("review", f"The contour is vague (doubt {evidence.doubt_bits:.2f} bit per voxel)."))
     return found
