@@ -28,7 +28,7 @@ AXES = {"R": (0, -1), "L": (0, 1), "A": (1, -1), "P": (1, 1), "I": (2, -1), "S":
 
 
 def tell(page: Page, take: Callable[[str], None]) -> None:
-    """From the empty panel to the comparison."""
+    """From the empty panel to the accepted contour."""
     page.wait_for_selector("#welcome-sample")
     take("1-start")
     page.click("#welcome-sample")
@@ -44,17 +44,19 @@ def tell(page: Page, take: Callable[[str], None]) -> None:
     click_at(page, EXCLUDED, "exclude")
     take("4-corrected")
     page.keyboard.press("Escape")
-    page.fill("#reviewer", "Dr Example")
-    page.click("#accept:not([disabled])")
-    page.wait_for_selector("#accepted")
-    take("5-accepted")
     page.click("#begin-compare")
     page.fill("#reference", "Resources/SampleCase/truth.nii.gz")
     page.click("#compare:not([disabled])")
     page.click("#next-error:not([disabled])")
     status_becomes(page, r"Error 1 of \d+: ")
     page.locator("#errors").scroll_into_view_if_needed()
-    take("6-compared")
+    take("5-compared")
+    page.click("#stop-comparing")
+    page.click("#begin-compare")
+    page.fill("#reviewer", "Dr Example")
+    page.click("#accept:not([disabled])")
+    page.wait_for_selector("#accepted")
+    take("6-accepted")
 
 
 def click_at(page: Page, place: Place, tool: str) -> None:

@@ -2,7 +2,7 @@
 
 python Testing/slicer_host/take_pictures.py [FOLDER]
 
-Without a folder: Resources/Screenshots/desktop-1-start.png to desktop-6-compared.png, the same states as
+Without a folder: Resources/Screenshots/desktop-1-start.png to desktop-6-accepted.png, the same states as
 panel-1 to panel-6 of the browser panel. Only the panel is in them: the views are Slicer's.
 """
 
@@ -31,7 +31,7 @@ class Story:
         return self.widget.logic.workflow
 
     def tell(self) -> None:
-        """From the empty panel to the comparison."""
+        """From the empty panel to the accepted contour."""
         self._take("1-start")
         self._press("sampleButton")
         self._press("segmentButton")
@@ -46,11 +46,13 @@ class Story:
         self._place("exclude", EXCLUDED)
         self._take("4-corrected")
         self._press("excludeButton")
+        self._compare()
+        self._take("5-compared")
+        self._press("putAwayButton")
+        self.ui.compareSection.setProperty("collapsed", True)
         self.ui.readerEdit.setText("Dr Example")
         self._press("acceptButton")
-        self._take("5-accepted")
-        self._compare()
-        self._take("6-compared")
+        self._take("6-accepted")
 
     def _compare(self) -> None:
         import qt

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.sections.channels import first_channel, further_channels
-from TumorSegRobustLib.app.sections.parts import button, field, icon_button, said, section
+from TumorSegRobustLib.app.sections.parts import button, field, icon_button, section
 from TumorSegRobustLib.workflow import ABOUT_ADAPTING, Workflow
 
 
@@ -109,19 +109,18 @@ def _model(actions: Actions) -> None:
         disabled=("panel.running",),
     )
     html.Div("{{ panel.model.subtitle }}", v_if="packages.length", classes="hint", id="licence")
-    v.VSwitch(
-        v_if="packages.length",
-        label="Adapt to this scan",
-        id="adapt",
-        model_value=("panel.adapt",),
-        update_modelValue=(actions.scan.choose_adaptation, "[$event]"),
-        disabled=("panel.running",),
-        density="compact",
-        inset=True,
-        hide_details=True,
-        color="primary",
-        **said(title=ABOUT_ADAPTING),
-    )
+    with html.Div(v_if="packages.length", classes="row overlay-line", title=ABOUT_ADAPTING):
+        v.VSwitch(
+            label="Adapt to this scan",
+            id="adapt",
+            model_value=("panel.adapt",),
+            update_modelValue=(actions.scan.choose_adaptation, "[$event]"),
+            disabled=("panel.running",),
+            density="compact",
+            inset=True,
+            hide_details=True,
+            color="primary",
+        )
     html.Div(
         "No model package is installed; you can still start from nothing.",
         v_if="!packages.length",
