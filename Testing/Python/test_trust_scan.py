@@ -143,7 +143,7 @@ def a_table(**changes) -> dict:
         "weights": weights.tolist(),
         "bias": [0.0, -2.0],
         "channels": {"flair": "FLAIR", "t1c": "T1"},
-        "least": 0.25,
+        "said_from": {"FLAIR": 0.75, "T1": 0.5},
     }
     return {**table, **changes}
 

@@ -35,8 +35,8 @@ def about_brain(seen: Seen, expected: Mapping[str, Any]) -> Iterator[Concern]:
 
 
 def about_looks(seen: Seen, table: Mapping[str, Any]) -> Iterator[Concern]:
-    """table: the package's, as in `looks.likely_sequences`, with "channels": {name: sequence}, and "least":
-    the probability of the expected sequence below which it is said that the scan looks otherwise.
+    """table: as in `looks.likely_sequences`, with "channels": {name: sequence}, and "said_from":
+    {sequence: the probability from which it is said that a scan looks like it and should not}.
     """
     if seen.brain is None or not table:
         return
@@ -46,8 +46,8 @@ def about_looks(seen: Seen, table: Mapping[str, Any]) -> Iterator[Concern]:
         if expected is None or features is None:
             continue
         likely = likely_sequences(features, table)
-        if likely[expected] < float(table["least"]):
-            other = max(likely, key=lambda sequence: likely[sequence])
+        other = max(likely, key=lambda sequence: likely[sequence])
+        if other != expected and likely[other] >= float(table["said_from"][other]):
             alone = len(seen.normalised) == 1
             which = "The scan" if alone else f"The scan given as {label_of(name)}"
             words = f"{which} looks like {other}, but the model expects {expected}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ def open_scan(
 def open_image(
     image: Image, series: DicomSeries | None, channel: str, case: Case | None, seconds: float = 0.0
 ) -> Case:
+    if image.source is None and series is not None:
+        image = replace(image, source=series.source)  # a volume of Slicer's scene brings no header along
     if channel and case is not None:
         return case.with_channel(channel, image)
     return Case.of(image, series, channel, seconds)
