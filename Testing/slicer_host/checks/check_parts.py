@@ -236,13 +236,14 @@ def test_the_button_for_repairs_is_there_although_nothing_seems_to_be_missing(tm
         panel.close()
 
 
-def test_the_button_for_a_file_installs_from_the_bundle(tmp_path: Path) -> None:
+@pytest.mark.parametrize("button", ["offlineButton", "bundleButton"])
+def test_the_buttons_for_a_file_install_from_the_bundle(button: str, tmp_path: Path) -> None:
     (tmp_path / "bundle" / "wheels").mkdir(parents=True)
     (tmp_path / "bundle" / "wheels" / "openvino-1-py3-none-any.whl").write_bytes(b"")
     machine = Machine(COMPLETE - {"openvino"}, chosen=str(tmp_path / "bundle"))
     panel = Panel(HOST, MODULE, tmp_path, BallFinder(), machine.installer)
     try:
-        panel.ui.bundleButton.click()
+        getattr(panel.ui, button).click()
         assert machine.wheels == ["openvino-1-py3-none-any.whl"]
         assert not panel.shows("dependenciesFrame")
     finally:
