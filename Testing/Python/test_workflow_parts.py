@@ -10,6 +10,7 @@ from fixtures_workflow import GEOMETRY, ball
 from hypothesis import given
 from hypothesis import strategies as st
 
+from TumorSegRobustLib.cli.speaking import trust_rows
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.workflow import COMMANDS, Signal, messages, results
 from TumorSegRobustLib.workflow.overlay import entropy_of, window_of
@@ -139,6 +140,18 @@ def test_the_proposal_is_told_in_plain_words(level: str, volume_ml: float, expec
         "quality": {"predicted_dice": 0.91},
     }
     assert messages.proposed(result) == expected
+
+@pytest.mark.parametrize(("calibrated", "words"), [(False, "0.91, not calibrated)"), (True, "0.91)")])
+def test_a_guessed_quality_is_called_so_in_the_message_and_in_the_terminal(
+    calibrated: bool, words: str
+) -> None:
+    quality = {"predicted_dice": 0.91, "interval": [0.6, 1.0], "calibrated": calibrated}
+    triage = {"level": "accept", "reasons": []}
+    result = {**results.of_nothing(), "volume_ml": 12.0, "triage": triage, "quality": quality}
+    assert words in messages.proposed(result)
+    told = dict(trust_rows(result))["expected overlap"]
+    assert told == f"Dice 0.91 (likely 0.60 to 1.00{'' if calibrated else ', not calibrated'})"
+
 
 
 @pytest.mark.parametrize(

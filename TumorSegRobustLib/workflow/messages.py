@@ -52,7 +52,8 @@ def proposed(result: Mapping[str, Any]) -> str:
     contour = f"{'Tumour core' if result.get('target') == CORE else 'Tumour'} of {volume:.1f} ml."
     if triage["level"] == "accept":
         dice = result["quality"]["predicted_dice"]
-        agree = f" (expected overlap {dice:.2f})" if dice is not None else ""
+        guess = ", not calibrated" if result["quality"].get("calibrated") is False else ""
+        agree = f" (expected overlap {dice:.2f}{guess})" if dice is not None else ""
         return f"{contour} The networks agree{agree}; look it over, then accept."
     if triage["level"] == "reject":
         return f"{contour} Do not rely on it: {reason}. Correct it, or start from nothing."
