@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -323,8 +324,11 @@ def test_the_forecast_grows_with_the_scan() -> None:
         forecast(package, "cpu", Geometry(shape, (1, 1, 1))) for shape in ((60, 90, 90), (155, 240, 240))
     )
     assert small.networks == len(package.members)
+    both = forecast(package, "cpu", Geometry((60, 90, 90), (1, 1, 1)), ["flair", "t1c"])
     assert small.seconds is not None
     assert large.seconds is not None
+    assert both.seconds is not None
+    assert both.seconds > 1.1 * small.seconds, "with and without the second channel: twice the passes"
     assert large.seconds > small.seconds
     assert large.memory_mb > small.memory_mb > 500
 
@@ -332,8 +336,8 @@ def test_the_forecast_grows_with_the_scan() -> None:
 def test_a_new_scan_or_device_is_forecast_anew(tmp_path: Path) -> None:
     asked: list[tuple] = []
 
-    def ask(package: object, device: str, geometry: Geometry) -> Forecast:
-        asked.append((device, geometry.shape))
+    def ask(package: object, device: str, geometry: Geometry, channels: Sequence[str]) -> Forecast:
+        asked.append((device, geometry.shape, *channels))
         return Forecast("cpu", "openvino", 3, 4.0, 900.0, 9000.0)
 
     flow = a_workflow(tmp_path, Rooms(forecast=ask))
@@ -341,7 +345,13 @@ def test_a_new_scan_or_device_is_forecast_anew(tmp_path: Path) -> None:
     flow.open_image(a_scan(seed=2), channel="t1c")
     flow.choose_device("cpu")
     flow.open_image(head.a_head())
-    assert asked == [("auto", GEOMETRY.shape), ("cpu", GEOMETRY.shape), ("cpu", head.GEOMETRY.shape)]
+    first = find_package().first_channel.name
+    assert asked == [
+        ("auto", GEOMETRY.shape, first),
+        ("auto", GEOMETRY.shape, first, "t1c"),
+        ("cpu", GEOMETRY.shape, first, "t1c"),
+        ("cpu", head.GEOMETRY.shape, first),
+    ]
     assert flow.wait(PATIENCE_S)
 
 
