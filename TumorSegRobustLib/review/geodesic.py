@@ -109,7 +109,7 @@ class GeodesicRefiner:
         regions = [rough.log_odds(trial.reach_mm, trial.softness) > 0 for trial in trials]
         most_ml = np.inf
         if depth is not None:
-            most_ml = self._most_ml(self._reach(depth, geometry), settings.first_most_change)
+            most_ml = self._most_ml(situation, self._reach(depth, geometry), settings.first_most_change)
         worth = [
             self._worth(rough, region, trial, most_ml) for region, trial in zip(regions, trials, strict=True)
         ]
@@ -136,7 +136,7 @@ class GeodesicRefiner:
         """A click that moves the contour there is; the region grows while the change runs into its border."""
         settings = self.settings
         influence = max(settings.influence_per_reach * reach, settings.least_influence_mm)
-        most_ml = self._most_ml(reach, settings.most_change)
+        most_ml = self._most_ml(situation, reach, settings.most_change)
         while True:
             influence = min(influence, settings.most_influence_mm)
             half = max(settings.least_context_mm, settings.context_per_influence * influence)
@@ -166,8 +166,13 @@ class GeodesicRefiner:
         share = float(flips[border].mean()) if border.any() else 0.0
         return Proposal(region, influence, np.where(flips, after, before), before, after), share
 
-    def _most_ml(self, reach: float, balls: float) -> float:
-        """What a click of that reach may change: a contour so near does not leave room for a flood."""
+    def _most_ml(self, situation: Situation, reach: float, balls: float) -> float:
+        """What a click of that reach may change: a contour so near does not leave room for a flood.
+
+        Anything in a review from nothing: its contour is only what clicks have made of it so far.
+        """
+        if situation.prior is None:
+            return np.inf
         radius = max(reach, self.settings.least_change_mm)
         return balls * 4 / 3 * np.pi * radius**3 / 1000
 
