@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from pydicom import Dataset
 
+from TumorSegRobustLib.image import DicomSeries, Geometry, Image, orient, read_series
 from TumorSegRobustLib.image.source import Source, source_of
+from TumorSegRobustLib.workflow.steps import open_image
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,17 @@ def test_a_header_is_read_as_far_as_it_tells():
     header.Modality, header.PatientID, header.EchoTime = "MR", " x ", "90"
     header.InversionTime = ""
     assert source_of(header) == Source("MR", "", "x", echo_ms=90.0)
+
+
+def test_a_series_keeps_its_source_with_the_image(repository):
+    image, series = read_series(repository / "Resources" / "SampleCase")
+    assert image.source == series.source
+    assert (series.source.modality, series.source.sequence) == ("MR", "FLAIR")
+    assert orient(image, "RAS").source == series.source
+
+
+def test_a_volume_of_a_scene_takes_over_the_source_of_its_series():
+    series = DicomSeries("1.2.3", (), Geometry((2, 2, 2)), source=Source("MR", "T1"))
+    volume = Image(np.zeros((2, 2, 2)), Geometry((2, 2, 2)))
+    assert open_image(volume, series, "", None).image.source == series.source
+    assert open_image(volume, None, "", None).image.source is None
