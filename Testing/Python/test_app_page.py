@@ -82,9 +82,12 @@ def buttons_follow(page: Page) -> list[str]:
 
 
 def emptied(page: Page) -> None:
-    """A contour of nothing, no tool in hand."""
+    """A contour of nothing, no tool in hand; whether what the test before has drawn may go is answered."""
     page.click("#start-empty:not([disabled])")
-    state_becomes(page, "panel.has_contour && !panel.clicks.length && panel.segments.length === 1")
+    page.wait_for_timeout(200)
+    answer = "(panel.question && document.querySelector('#question-yes')?.click())"
+    empty = "!panel.question && panel.has_contour && !panel.clicks.length && panel.segments.length === 1"
+    state_becomes(page, f"({answer}, {empty})")
     page.keyboard.press("Escape")
 
 
@@ -253,6 +256,12 @@ def test_another_model_is_chosen_from_the_list(page: Page) -> None:
     page.click("#change-scan")
     page.click(".package")
     page.click(".v-list-item >> text=/RESEARCH ONLY/")
+    page.wait_for_selector("#question-text >> text=CC BY-NC-SA")
+    page.click("#question-no")
+    state_becomes(page, "!panel.question && panel.model.value === 'brain-mr'")
+    page.click(".package")
+    page.click(".v-list-item >> text=/RESEARCH ONLY/")
+    page.click("#question-yes")
     state_becomes(page, "panel.model.value === 'brain-mr-research' && !panel.targets.length")
     status_becomes(page, "Model: RESEARCH ONLY")
     page.click(".package")
