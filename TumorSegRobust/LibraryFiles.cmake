@@ -351,7 +351,7 @@ set(LIBRARY_RESOURCES
   Resources/Models/refine-any/configs/metadata.json
   Resources/Models/refine-any/configs/package.json
   Resources/Models/refine-any/docs/README.md
-  Resources/Models/refine-any/models/a.safetensors
+  Resources/Models/refine-any/models/b.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
@@ -408,5 +408,6 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/pretrain.yaml
   TumorSegRobustLib/training/configs/pseudo.yaml
   TumorSegRobustLib/training/configs/refine-any-a.yaml
+  TumorSegRobustLib/training/configs/refine-any-b.yaml
   TumorSegRobustLib/training/configs/refine-any.yaml
   )

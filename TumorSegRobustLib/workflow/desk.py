@@ -54,7 +54,7 @@ class Desk:
 
     def show_case(self, case: Case, earlier: tuple[EarlierReview, ...]) -> None:
         """A new scan puts the review before aside; one more channel of the same scan leaves it."""
-        same_scan = self.case is not None and case.image is self.case.image
+        same_scan = self.case is not None and case.image.voxels is self.case.image.voxels
         self.case = case
         if not same_scan:
             self._put_aside()
