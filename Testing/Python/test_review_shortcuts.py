@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
+from fixtures_review import a_patient, probability_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
 from TumorSegRobustLib.image import Geometry
+from TumorSegRobustLib.review import Seed, Situation, site
 from TumorSegRobustLib.review.appearance import Palette
+from TumorSegRobustLib.review.belief import levels_of_probability
 from TumorSegRobustLib.review.crop import Crop
 from TumorSegRobustLib.review.paths import geodesic_distance
-from TumorSegRobustLib.review.site import _depth
+from TumorSegRobustLib.review.settings import GeodesicSettings
+from TumorSegRobustLib.review.site import Site, _depth
 
 SPACING = (3.0, 1.0, 0.7)
 SHAPE = (6, 14, 11)
@@ -40,6 +46,22 @@ def test_a_walk_with_a_limit_is_the_whole_walk_cut_off(seed: int, limit: float) 
     assert np.isfinite(whole).all()
     assert whole.max() > 10  # there is something to cut off
     assert np.allclose(geodesic_distance(cost, SPACING, source, limit), np.minimum(whole, limit), atol=1e-9)
+
+
+@pytest.mark.parametrize(("reach_mm", "softness"), [(3.0, 0.35), (12.0, 0.5)])
+def test_a_walk_ends_where_a_push_ends(monkeypatch, reach_mm: float, softness: float) -> None:
+    image, lesion = a_patient((20, 40, 40), spacing_mm=(1.0, 1.0, 2.0))
+    levels = levels_of_probability(probability_of(lesion))
+    situation = Situation(image, levels, levels, (), Seed((10, 20, 29), True))
+
+    def odds() -> np.ndarray:
+        return Site(situation, GeodesicSettings(), 30.0).log_odds(reach_mm, softness)
+
+    cut_off = odds()
+    whole = functools.partial(geodesic_distance, limit_mm=1e6)
+    monkeypatch.setattr(site, "geodesic_distance", lambda cost, spacing, at, _: whole(cost, spacing, at))
+    assert np.array_equal(odds(), cut_off)
+    assert (cut_off > 0).any()
 
 
 @pytest.mark.parametrize("half_mm", [4.0, 12.0, 40.0])

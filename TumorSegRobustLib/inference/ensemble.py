@@ -128,7 +128,6 @@ class Ensemble:
         fusion = Fusion(geometry, len(members) * len(views), temperature, bias)
         core = Fusion(geometry, 0, 1.0, 0.0) if self._sees_core(channels) else None
         dropped = confirmed_without(self.package, [one is not None for one in channels])
-        looks = 2 if dropped else 1
         watch = Watch(self.package, channels)
         inputs: dict[tuple[float, float, float], NetworkInput] = {}
         names: list[str] = []
@@ -144,18 +143,20 @@ class Ensemble:
                     task = partial(network_input, channels, member.spacing_mm, self.package.preprocessing)
                     inputs[member.spacing_mm] = self._worker.call(task, progress)
                 given = inputs[member.spacing_mm]
+                looks = [given, given.without(dropped)] if dropped else [given]
             for view, mirrored in enumerate(views):
-                start, middle, stop = (0.1 + 0.75 * (view + n) / len(views) for n in (0, 1 / looks, 1))
+                step = part.part(*(0.1 + 0.75 * n / len(views) for n in (view, view + 1)))
+                steps = [step.part(n / len(looks), (n + 1) / len(looks)) for n in range(len(looks))]
                 with clock.stage("networks"):
-                    step = part.part(start, middle)
-                    logits = self._run(backend, member, given, step, notices, geometry, mirrored)
-                    tumour = tumour_logits(logits, calibration, self.package.outputs)
-                    if dropped:
-                        less, step = given.without(dropped), part.part(middle, stop)
-                        again = self._run(backend, member, less, step, notices, geometry, mirrored)
-                        again = tumour_logits(again, calibration, self.package.outputs)
-                        tumour = np.minimum(tumour, again)
+                    answers = [
+                        self._run(backend, member, look, step, notices, geometry, mirrored)
+                        for look, step in zip(looks, steps, strict=True)
+                    ]
                 with clock.stage("fuse"):
+                    logits = answers[0]
+                    tumour = np.minimum.reduce(
+                        [tumour_logits(one, calibration, self.package.outputs) for one in answers]
+                    )
                     watch.add(given, logits, member.weight)
                     fusion.add(tumour, given.grid, member.weight, part)
                     if core is not None:

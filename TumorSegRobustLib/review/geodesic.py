@@ -103,15 +103,15 @@ class GeodesicRefiner:
         """
         settings, geometry = self.settings, situation.image.geometry
         trials = [_Trial(reach, settings.first_softness) for reach in settings.first_reaches_mm]
-        if depth is not None:
-            trials.append(_Trial(self._reach(depth, geometry), settings.softness, usual=True))
-        rough = Site(situation, settings, settings.most_influence_mm, settings.first_voxels)
-        regions = [rough.log_odds(trial.reach_mm, trial.softness) > 0 for trial in trials]
         most_ml = np.inf
         if depth is not None:
-            most_ml = self._most_ml(situation, self._reach(depth, geometry), settings.first_most_change)
+            reach = self._reach(depth, geometry)
+            trials.append(_Trial(reach, settings.softness, usual=True))
+            most_ml = self._most_ml(situation, reach, settings.first_most_change)
+        rough = Site(situation, settings, settings.most_influence_mm, settings.first_voxels)
         worth = [
-            self._worth(rough, region, trial, most_ml) for region, trial in zip(regions, trials, strict=True)
+            self._worth(rough, rough.log_odds(trial.reach_mm, trial.softness) > 0, trial, most_ml)
+            for trial in trials
         ]
         best = trials[int(np.argmax(worth))]
         influence = best.reach_mm * (1 + best.softness * (settings.look + 0.5))
@@ -121,7 +121,10 @@ class GeodesicRefiner:
         return replace(self._within(situation, site, odds, influence, most_ml)[0], begins=True)
 
     def _worth(self, site: Site, region: NDArray[np.bool_], trial: _Trial, most_ml: float) -> float:
-        """Log-odds of a new region by its size and by how distinct it looks; hardly any above `most_ml`."""
+        """Log-odds of a new region by its size and by how distinct it looks.
+
+        What exceeds `most_ml` is worth less than whatever does not, and the less the larger it is.
+        """
         added = region & ~site.tumour
         if not added.any() or region.all():
             return -np.inf

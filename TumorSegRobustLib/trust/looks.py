@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from TumorSegRobustLib.inference.boxes import bounding_box
+
 _SHELLS_MM = (0.0, 3.0, 6.0, 10.0, 15.0, 22.0, 1000.0)
 _PERCENTILES = (2, 10, 25, 75, 90, 98)
 _AROUND = 4  # voxels about the brain that belong to the look: vessels, skull and fat, or nothing
@@ -39,8 +41,7 @@ def head_features(
     inside = brain >= 0.5
     if np.count_nonzero(inside) < _FEWEST_VOXELS:
         return None
-    ends = [(int(where.min()), int(where.max()) + 1) for where in np.nonzero(inside)]
-    box = tuple(slice(max(0, low - _AROUND), high + _AROUND) for low, high in ends)
+    box = bounding_box(inside, _AROUND)
     inside, values = inside[box], normalised[box].astype(np.float32)
     near_tumour = binary_dilation(tumour[box] >= 0.5, iterations=2)
     healthy = inside & ~near_tumour

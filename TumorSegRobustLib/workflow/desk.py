@@ -53,7 +53,7 @@ class Desk:
             self.changed.emit(self.state)
 
     def show_case(self, case: Case, earlier: tuple[EarlierReview, ...]) -> None:
-        """A new scan puts the review before aside; one more channel of the same scan leaves it."""
+        """A new scan puts the review before aside; a channel or a header more of the same scan leaves it."""
         same_scan = self.case is not None and case.image.voxels is self.case.image.voxels
         self.case = case
         if not same_scan:
