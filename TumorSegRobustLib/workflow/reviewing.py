@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ..review import Click, ClickResult, ReviewSession
 
 Position = tuple[float, float, float]
-# From nothing, over real heads (a throw-away look): 12 of 14 first clicks in the tumour stay below 200 ml (the
-# others drew far too much), 23 of 56 stray ones do not.
+# From nothing, over real heads (a throw-away look): 12 of 14 first clicks in the tumour stay below 200 ml
+# (the others drew far too much), 23 of 56 stray ones do not.
 _MUCH_ML, _MUCH_FROM_NOTHING_ML = 30.0, 200.0
 FIRST = 1
 """Id of the segment that the networks propose."""
