@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,7 @@ class TestOpenVino:
         assert len(list(cache.iterdir())) == 1
         code = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.inference import Ensemble
@@ -257,6 +259,17 @@ print(prediction.backend, "torch" in sys.modules, "monai" in sys.modules)
         monkeypatch.setattr(openvino_backend, "_agrees", lambda *_: False)
         with pytest.raises(UnusableInput, match=r"member-0 cannot run in OpenVINO .*; use backend torch"):
             Ensemble(package, device="cpu", backend="openvino").predict(a_head())
+
+
+class TestTwoAtOnce:
+    def test_memory_is_not_released_under_a_warm_up_that_runs_beside_a_prediction(self, package):
+        backend = OpenVinoBackend(package, package.members[0], "f32")
+        probe = np.zeros((1, len(package.channels), 96, 96, 96), dtype=np.float32)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            warm_up = pool.submit(lambda: [backend.run(probe) for _ in range(3)])
+            while not warm_up.done():
+                backend.release()
+            assert len(warm_up.result()) == 3
 
 
 class TestMemory:

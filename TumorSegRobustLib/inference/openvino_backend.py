@@ -8,6 +8,7 @@ nothing is compiled per scan.
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,17 +44,19 @@ class OpenVinoBackend:
             model = cached_onnx(member) or _convert(package, member)
         self._model = _compile(model, precision)
         self._request: Any = None
+        self._busy = threading.Lock()  # a warm-up may run beside a prediction, which releases memory
         self.bytes_per_voxel = bytes_per_voxel(member.network, self.name, half=precision == "bf16")
 
     def run(self, volume: np.ndarray) -> np.ndarray:
-        request = self._model.create_infer_request()
-        self._request = request
-        try:
-            request.start_async({0: np.ascontiguousarray(volume, dtype=np.float32)})
-            request.wait()
-            return np.array(request.get_output_tensor(0).data, dtype=np.float32)
-        finally:
-            self._request = None
+        with self._busy:
+            request = self._model.create_infer_request()
+            self._request = request
+            try:
+                request.start_async({0: np.ascontiguousarray(volume, dtype=np.float32)})
+                request.wait()
+                return np.array(request.get_output_tensor(0).data, dtype=np.float32)
+            finally:
+                self._request = None
 
     def interrupt(self) -> None:
         request = self._request
@@ -62,7 +65,8 @@ class OpenVinoBackend:
 
     def release(self) -> None:
         """The plugin keeps every activation (some 300 bytes per voxel) until told otherwise."""
-        self._model.release_memory()
+        with self._busy:
+            self._model.release_memory()
 
 
 def _build(package: ModelPackage, member: Member) -> Any:
