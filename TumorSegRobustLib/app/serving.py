@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -72,6 +73,7 @@ async def _serve(
     on_ready: Callable[[str], None] | None,
     reach: Reach,
 ) -> None:
+    gc.disable()  # until the panel answers: what is loaded now stays, and looking through it takes its time
     be_sparing()  # before trame-slicer, which comes with the panel, asks for `vtk`
     from TumorSegRobustLib.app.panel import Panel
 
@@ -95,6 +97,8 @@ async def _serve(
 
     def ready(**_: Any) -> None:
         address = f"http://{HOST}:{server.port}/index.html?token={token}"
+        gc.freeze()
+        gc.enable()
         (on_ready or _announce)(address)
         if open_browser:
             loop.run_in_executor(None, webbrowser.open, address)
@@ -103,6 +107,7 @@ async def _serve(
     try:
         await _run(server, port)
     finally:
+        gc.enable()
         panel.close()
         if workflow is None:
             flow.close()
