@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from fixtures_workflow import OTHER_KJI, PATIENCE_S, TUMOUR_KJI, Desk, Networks, a_desk, a_scan, at, ball
 
 from TumorSegRobustLib.errors import Cancelled, UnusableInput
+from TumorSegRobustLib.image import read_image
 from TumorSegRobustLib.workflow import Rooms, run_now
 
 
@@ -179,6 +181,26 @@ def test_results_arrive_in_the_thread_of_the_event_loop_only(tmp_path: Path) -> 
     assert desk.workflow.wait(PATIENCE_S, pump=loop.run)
     assert desk.state.phase == "review"
     assert loop.threads == {threading.current_thread().name}
+    desk.workflow.close()
+
+
+def test_what_is_saved_holds_a_correction_that_the_panel_has_not_shown_yet(tmp_path: Path) -> None:
+    loop, out = EventLoop(), tmp_path / "out"
+    desk = a_desk(tmp_path, background=True, dispatch=loop.dispatch)
+    for command in (lambda: desk.workflow.open_image(a_scan()), desk.workflow.segment):
+        command()
+        assert desk.workflow.wait(PATIENCE_S, pump=loop.run)
+    before = desk.workflow.overlay()[0].copy()
+    desk.workflow.click(at(OTHER_KJI), True)
+    desk.workflow.save(out)
+    began = time.monotonic()
+    while not (out / "result.json").exists() and time.monotonic() - began < PATIENCE_S:
+        time.sleep(0.01)
+    np.testing.assert_array_equal(desk.workflow.overlay()[0], before)  # of the loop, which has not run
+    assert desk.workflow.wait(PATIENCE_S, pump=loop.run)
+    assert (desk.workflow.overlay()[0] != before).any()
+    saved = read_image(out / "uncertainty.nii.gz").voxels
+    np.testing.assert_allclose(saved, desk.workflow.overlay()[0], atol=1e-6)
     desk.workflow.close()
 
 

@@ -220,6 +220,12 @@ class Review:
         by = f"accepted by {accepted.name}, {accepted.time}" if accepted else "not accepted by anyone yet"
         return f"{made}, {len(self.session.clicks)} clicks, {by}."
 
+    def entropy(self, box: Box = EVERYWHERE) -> NDArray:
+        """The uncertainty (k, j, i) inside `box` as the session is now; `uncertainty` shows it once the user
+        interface has taken the change in.
+        """
+        return self.uncertainty.entropy_at(box, self.session.probability_in(box))
+
     def document(self) -> dict[str, Any]:
         """refine.json: the clicks in force, oldest first, what each did (null for those before a resume)."""
         session = self.session
@@ -286,9 +292,7 @@ class Review:
         return self._change(look, f"{what} {messages.contour_of(look.segments)}", region)
 
     def _change(self, look: Look, message: str, region: Box | None) -> Change:
-        box = EVERYWHERE if region is None else region
-        entropy = self.uncertainty.entropy_at(box, self.session.probability_in(box))
-        return Change(look, message, region, entropy)
+        return Change(look, message, region, self.entropy(EVERYWHERE if region is None else region))
 
 
 def is_much(changed_ml: float, before_ml: float) -> bool:

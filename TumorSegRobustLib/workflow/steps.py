@@ -118,7 +118,6 @@ def save(
 ) -> str:
     """The files of `segment`, and those of `refine` once there was anything to review."""
     mask, geometry = review.session.mask, case.image.geometry
-    entropy, _, _ = review.uncertainty.show("entropy", (0, 100))
     touched = review.touched
     document = review.proposal.result
     core = review.proposal.core_within(mask)
@@ -130,7 +129,7 @@ def save(
         case.image,
         mask,
         review.session.probability,
-        entropy,
+        review.entropy(),
         document,
         review.document() if touched else None,
         review.session.copy_to if touched else None,
