@@ -302,7 +302,9 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/workflow/correcting.py
   TumorSegRobustLib/workflow/describing.py
   TumorSegRobustLib/workflow/desk.py
+  TumorSegRobustLib/workflow/devices.py
   TumorSegRobustLib/workflow/doing.py
+  TumorSegRobustLib/workflow/figures.py
   TumorSegRobustLib/workflow/finishing.py
   TumorSegRobustLib/workflow/forecasting.py
   TumorSegRobustLib/workflow/journals.py

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.i18n import tr as _
 
-from .widget_words import fill, sentence
+from .widget_words import breakable, fill, sentence
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State
@@ -48,7 +48,7 @@ class CompareView:
         if comparison is not None:
             heading = _("Compared with {name}").format(name=state.compared_with)
             lines = [heading, *(f"{name}: {value}" for name, value in rows_of(comparison))]
-        ui.compareLabel.setText("\n".join([*lines, others] if others else lines))
+        ui.compareLabel.setText(breakable("\n".join([*lines, others] if others else lines)))
         fill(
             ui.errorSelector,
             [(f"{number}. {sentence(error_line(error))}", number) for number, error in enumerate(errors, 1)],

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
+from .widget_words import breakable
+
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State, Workflow
 
@@ -33,7 +35,7 @@ class FinishView:
     def draw(self, state: State) -> None:
         """Who has accepted the contour, in place of the fields that ask for it."""
         ui, open_still = self._ui, "accept" in state.can
-        ui.acceptedLabel.setText(_("✓ Accepted by {name}").format(name=state.accepted_by))
+        ui.acceptedLabel.setText(breakable(_("✓ Accepted by {name}").format(name=state.accepted_by)))
         ui.acceptedLabel.setVisible(bool(state.accepted_by))
         for widget in (ui.readerEdit, ui.commentEdit, ui.acceptButton):
             widget.setVisible(not state.accepted_by)

@@ -39,6 +39,7 @@ class ScanView:
             (ui.seriesButton, "clicked", self._choose_folder),
             (ui.seriesSelector, "activated", self._choose_series),
             (ui.targetSelector, "activated", self._choose_target),
+            (ui.deviceSelector, "activated", self._choose_device),
             (ui.adaptCheckBox, "toggled", self._choose_adaptation),
             (ui.fourUpButton, "clicked", lambda *_args: self._arrange("FOUR_UP")),
             (ui.axialLargeButton, "clicked", lambda *_args: self._arrange("AXIAL_LARGE")),
@@ -67,7 +68,8 @@ class ScanView:
             widget.setVisible(bool(state.targets))
         ui.targetSelector.setEnabled(idle)
         fill(ui.targetSelector, [(sentence(target), target) for target in state.targets], state.target)
-        ui.willHappenLabel.setText(state.will_happen)
+        self._draw_device(state)
+        ui.willHappenLabel.setText(breakable(state.will_happen))
         ui.willHappenLabel.setVisible(bool(state.will_happen))
         self._draw_series()
 
@@ -101,6 +103,22 @@ class ScanView:
         if self._logic().workflow.image is None and self._ui.scanSelector.nodeCount() == 1:
             volume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
             self._ui.scanSelector.setCurrentNode(volume)
+
+    def _draw_device(self, state: State) -> None:
+        """Where the networks run; hidden where there is nothing to choose (see `workflow.devices`)."""
+        import qt
+
+        from TumorSegRobustLib.workflow import about_device
+
+        label, selector = self._ui.deviceLabel, self._ui.deviceSelector
+        for widget in (label, selector):
+            widget.setVisible(bool(state.devices))
+        selector.setEnabled(state.phase != "running")
+        selector.setToolTip(about_device(state.devices))
+        fill(selector, [(one.text, one.value) for one in state.devices], state.device)
+        for row, one in enumerate(state.devices):
+            selector.model().item(row).setEnabled(not one.why_not)
+            selector.setItemData(row, one.why_not, qt.Qt.ToolTipRole)
 
     def _draw_series(self) -> None:
         """The DICOM series that RTSTRUCT will refer to."""
@@ -165,6 +183,9 @@ class ScanView:
 
     def _choose_target(self, *_args: Any) -> None:
         self._logic().workflow.choose_target(self._ui.targetSelector.currentData)
+
+    def _choose_device(self, *_args: Any) -> None:
+        self._logic().workflow.choose_device(self._ui.deviceSelector.currentData)
 
     def _choose_adaptation(self, *_args: Any) -> None:
         self._logic().workflow.choose_adaptation(bool(self._ui.adaptCheckBox.checked))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
-from .widget_words import fill, sentence
+from .widget_words import breakable, fill, sentence
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State
@@ -32,8 +32,10 @@ class TrustView:
         """logic: holds `workflow` and `binding`. guarded: makes a slot of a function that may refuse."""
         self._ui = ui
         self._logic = logic
+        self._kind = ""  # the uncertainty that was chosen, also where it cannot be shown
         for widget, signal, act in (
             (ui.overlayCheckBox, "toggled", self.show_overlay),
+            (ui.overlayKindSelector, "activated", self._choose_kind),
             (ui.overlaySlider, "valueChanged", self.show_overlay),
             (ui.overlayWindow, "valuesChanged", self.show_overlay),
             (ui.nextPlaceButton, "clicked", lambda *_args: logic().workflow.next_place()),
@@ -55,8 +57,9 @@ class TrustView:
         ui.triageLabel.setStyleSheet(_CHIP.format(colour=colour) if word else "")
         ui.adviceLabel.setText(advice)
         lines = [sentence(reason) for reason in (*state.reasons, *self._factors(state))]
-        ui.reasonsLabel.setText("\n".join(f"• {line}" for line in lines))
+        ui.reasonsLabel.setText(breakable("\n".join(f"• {line}" for line in lines)))
         ui.reasonsLabel.setVisible(bool(lines))
+        self._draw_kinds()
         self._draw_places(state)
         ui.tumourButton.setEnabled(contour and state.volume_ml > 0)
 
@@ -69,27 +72,43 @@ class TrustView:
         low, high = float(ui.overlayWindow.minimumValue), float(ui.overlayWindow.maximumValue)
         if self._logic().binding is not None:
             self._logic().binding.show_overlay(
-                shown, opacity=float(ui.overlaySlider.value) / 100, percentile=(low, max(high, low + 0.5))
+                shown,
+                opacity=float(ui.overlaySlider.value) / 100,
+                kind=self._kind or None,
+                percentile=(low, max(high, low + 0.5)),
             )
+        self._draw_kinds()
+
+    def _choose_kind(self, *_args: Any) -> None:
+        self._kind = self._ui.overlayKindSelector.currentData
+        self.show_overlay()
+
+    def _draw_kinds(self) -> None:
+        """Which uncertainty is drawn; there is a choice while it is drawn, and more than one is known."""
+        from TumorSegRobustLib.workflow import OVERLAY_KINDS, overlay_choice
+
+        ui, workflow = self._ui, self._logic().workflow
+        known = workflow.state.overlay_kinds if workflow is not None else ()
+        choice = overlay_choice(self._kind, known)
+        fill(ui.overlayKindSelector, [(kind.text, kind.value) for kind in OVERLAY_KINDS], choice.shown)
+        ui.overlayKindSelector.setToolTip(choice.about)
+        ui.overlayKindSelector.setEnabled(bool(ui.overlayCheckBox.checked) and choice.usable)
 
     def _look(self, *_args: Any) -> None:
         self._logic().workflow.next_place(self._ui.placeSelector.currentData)
 
     def _draw_quality(self, state: State) -> None:
-        text = tip = ""
-        if state.predicted_dice is not None:
-            text = _("Expected overlap {dice:.2f}").format(dice=state.predicted_dice)
-            tip = _("How well the contour is expected to agree with a clinician's (Dice, 0 to 1).")
-        if text and state.interval is not None:
-            text += _(" ({low:.2f} to {high:.2f})").format(low=state.interval[0], high=state.interval[1])
-        if text and state.live_dice is not None and state.live_dice != state.predicted_dice:
-            text += _(", now about {dice:.2f}").format(dice=state.live_dice)
-            if state.live_interval is not None:
-                low, high = state.live_interval
-                guess = _("A guess from how much was corrected: {low:.2f} to {high:.2f}.")
-                tip += "\n" + guess.format(low=low, high=high)
+        from TumorSegRobustLib.workflow import overlap_of
+
+        overlap = overlap_of(state)
+        text = _("Expected overlap {dice}").format(dice=overlap.dice) if overlap.dice else ""
+        if within := ", ".join(part for part in (overlap.interval, overlap.guess) if part):
+            text += f" ({within})"
+        if overlap.live:
+            text += f", {overlap.live}"
         self._ui.qualityLabel.setText(text)
-        self._ui.qualityLabel.setToolTip(tip)
+        tips = [tip for tip in (overlap.about, overlap.about_live) if tip]
+        self._ui.qualityLabel.setToolTip("\n".join(tips))
         self._ui.qualityLabel.setVisible(bool(text))
 
     def _draw_places(self, state: State) -> None:

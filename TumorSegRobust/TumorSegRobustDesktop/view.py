@@ -46,6 +46,7 @@ STEPS: dict[str, Callable[[State], bool]] = {
 }
 _STAYS_CLOSED = "compareSection"  # for those who have a reference: the steps before it need the room
 _LONGEST = 40  # letters of a scan's name in a heading
+_MOST_OF_AN_ERROR = 260  # letters: five lines of a narrow panel
 _LOUD = "font-weight: bold; background-color: #7a4c00; color: white; padding: 3px 6px;"
 _NEED_PACKAGES = frozenset({"segment", "start_empty", "resume"})
 
@@ -115,8 +116,12 @@ class PanelView:
         return slot
 
     def show_error(self, line: str) -> None:
-        """One line in red, "" for none."""
-        self._ui.errorLabel.setText(breakable(line))
+        """One line in red, "" for none. A very long one is cut, so that the steps below keep their place; the
+        tooltip has all of it.
+        """
+        short = line if len(line) <= _MOST_OF_AN_ERROR else f"{line[:_MOST_OF_AN_ERROR].rstrip()}…"
+        self._ui.errorLabel.setText(breakable(short))
+        self._ui.errorLabel.setToolTip(line)
         self._ui.errorLabel.setVisible(bool(line))
 
     def show_readiness(self, readiness: Readiness) -> None:

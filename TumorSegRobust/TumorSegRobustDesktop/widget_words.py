@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
+
+_LONG_WORD = re.compile(r"[^\s/\u200b]{24}")
 
 
 def fill(combo: Any, items: Iterable[tuple[str, Any]], chosen: Any) -> None:
@@ -27,8 +30,10 @@ def set_quietly(widget: Any, setter: str, value: Any) -> None:
 
 
 def breakable(text: str) -> str:
-    """Lets a label wrap at backslashes, as it does at slashes: a long path would widen the panel."""
-    return text.replace("\\", "\\\u200b")
+    """Lets a label wrap at backslashes, as it does at slashes, and within words that are very long: a path or
+    the name of a file would widen the panel.
+    """
+    return _LONG_WORD.sub("\\g<0>\u200b", text.replace("\\", "\\\u200b"))
 
 
 def sentence(text: str) -> str:

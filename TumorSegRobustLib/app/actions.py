@@ -133,11 +133,16 @@ class Actions:
     def toggle_overlay(self) -> None:
         self._server.state.overlay_shown = not self._server.state.overlay_shown
 
+    def choose_overlay(self, kind: str) -> None:
+        if kind in self._workflow.state.overlay_kinds:
+            self._server.state.overlay_kind = kind
+
     def show_overlay(self) -> None:
         state = self._server.state
         low, high = (float(value) for value in state.overlay_percentile)
         self._viewer.binding.show_overlay(
             bool(state.overlay_shown),
+            kind=str(state.overlay_kind),
             opacity=float(state.overlay_opacity) / 100,
             percentile=(low, max(high, low + 0.5)),
         )

@@ -79,7 +79,7 @@ def build_page(
             with html.Div(classes="steps"):
                 scan(actions, workflow)
                 segment(actions, workflow)
-                trust(workflow)
+                trust(actions, workflow)
                 correct(actions, workflow)
                 compare(actions, workflow)
                 export(actions)

@@ -21,6 +21,7 @@ from TumorSegRobustLib.app.uploads import Uploads
 from TumorSegRobustLib.app.viewer import FOUR_UP, Later, Viewer, layouts
 from TumorSegRobustLib.app.viewports import view_factories
 from TumorSegRobustLib.app.words import describe, package_item
+from TumorSegRobustLib.workflow import OVERLAY_KINDS
 
 if TYPE_CHECKING:
     from trame_server import Server
@@ -105,6 +106,7 @@ class Panel:
                 "overlay_shown": False,
                 "overlay_opacity": 60,
                 "overlay_percentile": [50, 99],
+                "overlay_kind": OVERLAY_KINDS[0].value,
                 "window": [0, 1],
                 "window_range": [0, 1],
                 "layout": FOUR_UP,
@@ -126,9 +128,10 @@ class Panel:
         server.trigger("upload_begin")(actions.uploads.begin)
         server.trigger("upload_finish")(actions.uploads.finish)
         server.trigger("upload_fail")(actions.uploads.fail)
-        server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile")(
+        server.state.change("overlay_shown", "overlay_opacity", "overlay_percentile", "overlay_kind")(
             lambda **_: actions.show_overlay()
         )
+        server.state.change("overlay_kind")(self._on_changed)
         server.state.change("errors_shown")(lambda **_: actions.show_errors())
         server.state.change("brush_mm")(lambda **_: actions.set_brush())
         server.state.change("window")(lambda **_: actions.set_window())
@@ -145,9 +148,12 @@ class Panel:
     def _on_layout(self, layout: str, **_: Any) -> None:
         self._layouts.set_layout(layout)
 
-    def _on_changed(self, *_: object) -> None:
+    def _described(self) -> dict[str, Any]:
+        return describe(self._workflow, str(self._server.state.overlay_kind))
+
+    def _on_changed(self, *_: object, **__: object) -> None:
         with self._server.state as state:
-            state.panel = describe(self._workflow)
+            state.panel = self._described()
             state.package = state.panel["model"]["value"]
 
     def _on_image(self, *_: object) -> None:
@@ -156,7 +162,7 @@ class Panel:
             return
         with self._server.state as state:
             state.changing = False
-            state.panel = describe(self._workflow)
+            state.panel = self._described()
             results = f"TumorSegRobust/{_file_name(image.name or 'scan')}"
             state.folder = f"{self._reach.folders[0]}/{results}" if self._reach.folders else f"~/{results}"
             low, high = (float(value) for value in np.percentile(image.voxels[::2, ::2, ::2], (0, 99.95)))

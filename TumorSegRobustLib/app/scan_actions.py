@@ -137,6 +137,12 @@ class ScanActions:
     def choose_adaptation(self, wanted: bool) -> None:
         self._workflow.choose_adaptation(bool(wanted))
 
+    def choose_device(self, device: str) -> None:
+        state = self._workflow.state
+        usable = [one.value for one in state.devices if not one.why_not]
+        if device in usable and state.phase != "running":
+            self._workflow.choose_device(device)
+
     def choose_package(self, package: str) -> None:
         offered = [one.id for one in self._workflow.packages()]
         if package in offered and package != self._workflow.state.package:

@@ -7,7 +7,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from TumorSegRobustLib.scene import place_in_words
-from TumorSegRobustLib.workflow import COMMANDS, HOW_TO_BEGIN, error_line, line_of, listed, rows_of
+from TumorSegRobustLib.workflow import (
+    COMMANDS,
+    HOW_TO_BEGIN,
+    OVERLAY_KINDS,
+    about_device,
+    error_line,
+    line_of,
+    listed,
+    overlap_of,
+    overlay_choice,
+    rows_of,
+)
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.image import DicomSeries, Image
@@ -31,8 +42,8 @@ _HINT = {
 }
 
 
-def describe(workflow: Workflow) -> dict[str, Any]:
-    """Plain values for the page: strings, numbers, lists, dicts."""
+def describe(workflow: Workflow, overlay_kind: str = OVERLAY_KINDS[0].value) -> dict[str, Any]:
+    """Plain values for the page: strings, numbers, lists, dicts. overlay_kind: the one that was chosen."""
     state = workflow.state
     return {
         "phase": state.phase,
@@ -63,6 +74,9 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         ],
         "targets": [{"value": one, "text": _sentence(one)} for one in state.targets],
         "target": state.target,
+        "device": state.device,
+        "devices": [asdict(one) for one in state.devices],
+        "about_device": about_device(state.devices),
         "adapt": state.adapt,
         "will_happen": state.will_happen,
         "can": {command: command in state.can for command in COMMANDS},
@@ -70,6 +84,7 @@ def describe(workflow: Workflow) -> dict[str, Any]:
         "tool": state.tool,
         "tool_hint": _HINT[state.tool],
         "trust": _trust(state, workflow.assessment),
+        "overlay": asdict(overlay_choice(overlay_kind, state.overlay_kinds)),
         "places": [_place(n, place, n == state.place) for n, place in enumerate(state.places, start=1)],
         "compare": _compare(state),
         "has_contour": state.volume_ml is not None,
@@ -134,26 +149,15 @@ def _scan(image: Image | None, series: DicomSeries | None) -> dict[str, str]:
 def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
     word, advice = _TRIAGE.get(state.triage_level, ("", ""))
     shift: Mapping[str, Any] = assessment.shift if assessment is not None else {}
-    interval, live = state.interval, _live(state)
     return {
         "level": state.triage_level,
         "word": word,
         "advice": advice,
         "reasons": [_sentence(reason) for reason in state.reasons],
-        "dice": "" if state.predicted_dice is None else f"{state.predicted_dice:.2f}",
-        "interval": "" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}",
-        "live": "" if live is None else f"now about {live[0]:.2f}",
-        "live_interval": "" if live is None else f"{live[1]:.2f} to {live[2]:.2f}",
+        **asdict(overlap_of(state)),
         "shift": str(shift.get("level", "")),
         "factors": factors_of(shift, state.reasons),
     }
-
-
-def _live(state: State) -> tuple[float, float, float] | None:
-    """The expected overlap by now and its interval, once corrections have moved it; None before."""
-    if state.live_dice is None or state.live_interval is None or state.live_dice == state.predicted_dice:
-        return None
-    return state.live_dice, *state.live_interval
 
 
 def _place(number: int, place: Place, shown: bool) -> dict[str, Any]:

@@ -43,6 +43,21 @@ def resolve_device(wanted: str = "auto") -> str:
     return wanted
 
 
+def find_gpu() -> tuple[str, str]:
+    """(the device that the GPU here is, why networks cannot use it or ""); ("", "") where there is none.
+
+    What only looks like one counts, so that somebody who has a GPU learns what is missing.
+    """
+    if not _may_have_gpu():
+        return "", ""
+    kind = "mps" if sys.platform == "darwin" else "cuda"
+    try:
+        resolve_device(kind)
+    except UnusableInput as error:
+        return kind, str(error)
+    return kind, ""
+
+
 def resolve_backend(wanted: str, device: str) -> str:
     """"torch" or "openvino" for a resolved device. UnusableInput when the wanted one cannot be used."""
     if wanted not in BACKENDS:

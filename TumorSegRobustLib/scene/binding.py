@@ -20,6 +20,7 @@ from TumorSegRobustLib.scene.segment_nodes import SegmentNodes
 from TumorSegRobustLib.scene.segments import Box
 from TumorSegRobustLib.scene.views import heart_of, jump_to, point_at, show_in_slices
 from TumorSegRobustLib.scene.volumes import image_to_volume, set_window, usual_window, volume_to_image
+from TumorSegRobustLib.workflow import overlay_choice
 
 if TYPE_CHECKING:
     from TumorSegRobustLib.workflow import State, Workflow
@@ -80,6 +81,11 @@ class SceneBinding:
         """The first segment's model for the 3D view."""
         return next(iter(self.segments.surfaces.values()), None) if self.segments else None
 
+    @property
+    def overlay_kind(self) -> str:
+        """The kind of uncertainty that is drawn: the chosen one, or the entropy where that is not known."""
+        return overlay_choice(self._overlay_kind, self._workflow.state.overlay_kinds).shown
+
     def open_volume(self, node: vtkMRMLScalarVolumeNode, series: Any = None) -> None:
         """Open a volume of the scene: the workflow gets its voxels, the node itself is shown.
 
@@ -106,18 +112,19 @@ class SceneBinding:
     ) -> None:
         """Change how the uncertainty is shown; what is left out stays as it is.
 
-        opacity: 0..1; percentile: lowest and highest shown, 0..100; kind: as in `Workflow.overlay`.
+        opacity: 0..1; percentile: lowest and highest shown, 0..100; kind: as in `Workflow.overlay`, and kept
+        where it cannot be drawn (see `overlay_kind`).
         """
         self._overlay_shown = self._overlay_shown if shown is None else bool(shown)
         self._overlay_opacity = self._overlay_opacity if opacity is None else float(np.clip(opacity, 0, 1))
-        other_map = kind is not None and kind != self._overlay_kind
-        self._overlay_kind = kind or self._overlay_kind
+        drawn, self._overlay_kind = self.overlay_kind, kind or self._overlay_kind
+        other_map = drawn != self.overlay_kind
         if percentile is not None:
             self._overlay_percentile = (float(percentile[0]), float(percentile[1]))
         if self._overlay_shown and (self.overlay is None or other_map):
             self._refill_overlay()
         elif self.overlay is not None and percentile is not None:
-            _, low, high = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+            _, low, high = self._workflow.overlay(self.overlay_kind, self._overlay_percentile)
             set_overlay_window(self.overlay, low, high)
         self._layers()
 
@@ -249,7 +256,7 @@ class SceneBinding:
             self._refill_overlay()
             self._layers()
         else:
-            values, _, _ = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+            values, _, _ = self._workflow.overlay(self.overlay_kind, self._overlay_percentile)
             update_overlay(self.overlay, values, box)
 
     def _refill_overlay(self) -> None:
@@ -257,7 +264,7 @@ class SceneBinding:
         if image is None or self._workflow.mask is None:
             self._drop_overlay()
             return
-        values, low, high = self._workflow.overlay(self._overlay_kind, self._overlay_percentile)
+        values, low, high = self._workflow.overlay(self.overlay_kind, self._overlay_percentile)
         named = Image(values, image.geometry, "Uncertainty")
         self.overlay = overlay_volume(self._scene, named, low, high, self.overlay)
 

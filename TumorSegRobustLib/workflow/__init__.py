@@ -5,8 +5,11 @@ from .asking import Question
 from .channels import ChannelState, label_of
 from .choosing import ABOUT_ADAPTING
 from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
+from .devices import about_device
+from .figures import overlap_of
 from .journals import EarlierReview, default_work_folder
 from .looking import line_of
+from .overlay import OVERLAY_KINDS, overlay_choice
 from .proposal import Proposal
 from .recent import RecentScan
 from .rooms import EnsembleFactory, EnsembleLike, Rooms
@@ -19,6 +22,7 @@ __all__ = [
     "ABOUT_ADAPTING",
     "COMMANDS",
     "HOW_TO_BEGIN",
+    "OVERLAY_KINDS",
     "TOOLS",
     "ChannelState",
     "Dispatch",
@@ -37,11 +41,14 @@ __all__ = [
     "State",
     "Tool",
     "Workflow",
+    "about_device",
     "default_work_folder",
     "error_line",
     "label_of",
     "line_of",
     "listed",
+    "overlap_of",
+    "overlay_choice",
     "rows_of",
     "run_now",
 ]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .channels import channel_states, problem_of, targets_of
+from .devices import device_choices
 from .forecasting import will_happen
 from .state import COMMANDS, Situation, State
 
@@ -31,6 +32,7 @@ class Facts(Protocol):
     choices: tuple[SeriesChoice, ...]
     question: Question | None
     no_seg: str
+    gpu: tuple[str, str]
 
 
 def describe(
@@ -80,6 +82,7 @@ def describe(
         "choices": facts.choices,
         "question": facts.question,
         "targets": targets_of(package),
+        "devices": device_choices(facts.gpu, changes.get("device", before.device)),
         "will_happen": will_happen(inputs, forecast, adapt, unfit) if case else "",
         "can": frozenset(command for command in COMMANDS if command not in why_not),
         "why_not": MappingProxyType(why_not),
@@ -87,6 +90,8 @@ def describe(
         "reasons": tuple(triage.get("reasons", ())),
         "predicted_dice": quality.get("predicted_dice"),
         "interval": (interval[0], interval[1]) if interval else None,
+        "calibrated": quality.get("calibrated"),
+        "overlay_kinds": review.uncertainty.kinds if review else (),
         "volume_ml": look.volume_ml if look else None,
         "segments": look.segments if look else (),
         "clicks": tuple(look.clicks.values()) if look else (),

@@ -35,6 +35,7 @@ class Desk:
         self.earlier: tuple[EarlierReview, ...] = ()
         self.question: Question | None = None
         self.no_seg = ""
+        self.gpu = ("", "")  # see `inference.devices.find_gpu`
         self.package: ModelPackage | None = None
         self.choices: tuple[SeriesChoice, ...] = ()
         self.state = State()

@@ -52,6 +52,7 @@ class Forecasting:
         self._file = work_folder / "pace.json"
         self._plain: tuple[str, Forecast] | None = None  # of the open scan: key, forecast before learning
         self._asked: object = None
+        self._looked_for_gpu = False
         desk.changed.connect(lambda *_: self.refresh())
         desk.assessment_changed.connect(lambda *_: self._learn())
 
@@ -83,6 +84,23 @@ class Forecasting:
                 self._show(f"{package.id} {package.version}", found[0])
 
         self._runner.quietly(work, show)
+        self._look_for_gpu()
+
+    def _look_for_gpu(self) -> None:
+        """Once, after the first forecast: where there may be one, PyTorch has to be loaded to know.
+
+        Not without a background: the command line offers no choice, it is told the device.
+        """
+        if self._looked_for_gpu or not self._runner.background:
+            return
+        self._looked_for_gpu = True
+
+        def show(found: tuple[str, str]) -> None:
+            if found != self._desk.gpu:
+                self._desk.gpu = found
+                self._desk.update()
+
+        self._runner.quietly(self._rooms.find_gpu, show)
 
     def _show(self, package: str, forecast: Forecast | None) -> None:
         if forecast is None:

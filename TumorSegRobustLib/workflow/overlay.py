@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,57 @@ from ..errors import UnusableInput
 
 Box = tuple[slice, slice, slice]
 Window = tuple[float, float]
-KINDS = ("entropy", "mutual_information", "disagreement")
+FOLLOWS = "entropy"  # the kind that is always there: it follows the corrections
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 _BACKGROUND = 0.01  # of the maximum: most voxels of a head lie below it, and tell nothing apart
+
+
+@dataclass(frozen=True)
+class OverlayKind:
+    """value: as in `Workflow.overlay`. text: its name in the field. about: what it shows, in a sentence."""
+
+    value: str
+    text: str
+    about: str
+
+
+OVERLAY_KINDS = (
+    OverlayKind(
+        FOLLOWS,
+        "Entropy",
+        "Entropy: how open it is whether there is tumour, for all networks together; it follows corrections.",
+    ),
+    OverlayKind(
+        "mutual_information",
+        "Mutual information",
+        "Mutual information: the part of that doubt that comes from networks contradicting each other.",
+    ),
+    OverlayKind(
+        "disagreement",
+        "Disagreement",
+        "Disagreement: how far the probabilities of the networks lie apart (standard deviation).",
+    ),
+)
+KINDS = tuple(kind.value for kind in OVERLAY_KINDS)
+_ONLY_ENTROPY = "Of this contour only the entropy is known."
+
+
+@dataclass(frozen=True)
+class OverlayChoice:
+    """shown: the kind that is drawn. about: a tooltip of it. usable: whether another one can be chosen."""
+
+    shown: str
+    about: str
+    usable: bool
+
+
+def overlay_choice(chosen: str, known: Sequence[str]) -> OverlayChoice:
+    """chosen: the kind that the user wants; known: `State.overlay_kinds`. Where the chosen one is not known,
+    the entropy is drawn: an empty map of another kind would look like certainty.
+    """
+    shown = chosen if chosen in known else FOLLOWS
+    about = next(kind.about for kind in OVERLAY_KINDS if kind.value == shown)
+    return OverlayChoice(shown, f"{about} {_ONLY_ENTROPY}" if len(known) == 1 else about, len(known) > 1)
 
 
 def entropy_of(probability: NDArray) -> NDArray[np.float32]:
@@ -53,6 +102,11 @@ class Uncertainty:
         if proposal is not None:  # else nothing is ever restored, and a large volume need not be held twice
             self._maps["entropy"] = self._of_networks.copy()
         self._windows: dict[tuple[str, tuple[float, float]], Window] = {}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Those that tell something: of a contour that no network has just made, the entropy alone."""
+        return tuple(kind for kind in KINDS if kind in self._maps)
 
     def show(self, kind: str, percentile: tuple[float, float]) -> tuple[NDArray, float, float]:
         """The map (not a copy) and its display window; zeros where no network was asked."""

@@ -62,6 +62,13 @@ def forecast(
     return of_inference(package, device, geometry, channels)
 
 
+def find_gpu() -> tuple[str, str]:
+    """The GPU's name as a device, and why it cannot be used: see `inference.devices`."""
+    from ..inference.devices import find_gpu as of_inference
+
+    return of_inference()
+
+
 def list_packages() -> Sequence[ModelPackage]:
     from ..models import list_packages as of_models
 
@@ -205,6 +212,7 @@ class Rooms:
 
     read_scan: Callable[..., tuple[Image, DicomSeries | None]] = read_scan
     forecast: Callable[[ModelPackage, str, Geometry, Sequence[str]], Forecast] = forecast
+    find_gpu: Callable[[], tuple[str, str]] = find_gpu
     list_packages: Callable[[], Sequence[ModelPackage]] = list_packages
     find_package: Callable[[str | None], ModelPackage] = find_package
     make_ensemble: EnsembleFactory = make_ensemble

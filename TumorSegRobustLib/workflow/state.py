@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from .channels import WHOLE, ChannelState
+from .devices import DeviceChoice
 
 if TYPE_CHECKING:
     from ..evaluation.comparing import Comparison
@@ -71,7 +72,10 @@ class State:
     progress: 0..1 while running and known, else None.
     can: commands that may be pressed now; why_not: one line for each command that may not.
     triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
-    predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal.
+    device: what was chosen; devices: what to choose from, empty where there is nothing to choose.
+    predicted_dice, interval: expected overlap with a clinician's contour, of the networks' proposal;
+    calibrated: False where both are guesses, None where that is not known.
+    overlay_kinds: the kinds of uncertainty that can be shown now (`Workflow.overlay`).
     live_dice, live_interval: the same of the contour as it is now (`trust.LiveQuality`), None where unknown.
     inputs: what the chosen package takes, and which volume stands for each.
     choices: the series of a folder that waits for `Workflow.choose_series`, empty where none does.
@@ -100,6 +104,7 @@ class State:
     progress: float | None = None
     package: str = ""
     device: str = "auto"
+    devices: tuple[DeviceChoice, ...] = ()
     image_name: str = ""
     channels: tuple[str, ...] = ()
     inputs: tuple[ChannelState, ...] = ()
@@ -117,6 +122,8 @@ class State:
     reasons: tuple[str, ...] = ()
     predicted_dice: float | None = None
     interval: tuple[float, float] | None = None
+    calibrated: bool | None = None
+    overlay_kinds: tuple[str, ...] = ()
     live_dice: float | None = None
     live_interval: tuple[float, float] | None = None
     places: tuple[Place, ...] = ()

@@ -90,6 +90,7 @@ def scan(actions: Actions, workflow: Workflow) -> None:
                     click=(actions.scan.open_given, "[scan.number]"),
                 )
             _model(actions)
+        _device(actions)
 
 
 def _model(actions: Actions) -> None:
@@ -126,3 +127,26 @@ def _model(actions: Actions) -> None:
         v_if="!packages.length",
         classes="hint",
     )
+
+
+def _device(actions: Actions) -> None:
+    """Where the networks run, as long as that is still to be decided; see `workflow.devices`."""
+    with html.Div(
+        v_if="panel.devices.length && (!panel.scan.name || changing || !panel.has_contour)", classes="channel"
+    ):
+        html.Span("Device", classes="channel-name")
+        with html.Select(
+            id="device",
+            value=("panel.device",),
+            change=(actions.scan.choose_device, "[$event.target.value]"),
+            disabled=("panel.running",),
+            title=("panel.about_device",),
+        ):
+            html.Option(
+                "{{ one.text }}",
+                v_for="one in panel.devices",
+                key="one.value",
+                value=("one.value",),
+                disabled=("!!one.why_not",),
+                title=("one.why_not",),
+            )

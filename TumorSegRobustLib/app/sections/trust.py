@@ -5,18 +5,19 @@ from __future__ import annotations
 from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
+from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.sections.parts import button, said, section
-from TumorSegRobustLib.workflow import Workflow
+from TumorSegRobustLib.workflow import OVERLAY_KINDS, Workflow
 
 
-def trust(workflow: Workflow) -> None:
+def trust(actions: Actions, workflow: Workflow) -> None:
     with section(3, "Trust", "trust", shown="panel.has_contour"):
         with html.Div(classes="figures"):
             _figure("Volume", "{{ panel.volume }}", "volume")
             with html.Div(
                 v_if="panel.trust.dice",
                 classes="figure",
-                title="How well the contour is expected to agree with a clinician's (Dice, 0 to 1)",
+                title=("panel.trust.about",),
             ):
                 with html.Div(classes="hint"):
                     html.Span("Expected overlap{{ panel.trust.live ? ',' : '' }}")
@@ -24,12 +25,18 @@ def trust(workflow: Workflow) -> None:
                         "{{ panel.trust.live }}",
                         v_if="panel.trust.live",
                         id="live",
-                        title=("'A guess from how much was corrected: ' + panel.trust.live_interval",),
+                        title=("panel.trust.about_live",),
                     )
                 with html.Div(classes="figure-value"):
                     html.Span("{{ panel.trust.dice }}", id="dice")
                     html.Span(
                         "{{ panel.trust.interval }}", classes="figure-range", v_if="panel.trust.interval"
+                    )
+                    html.Span(
+                        "{{ panel.trust.guess }}",
+                        v_if="panel.trust.guess",
+                        classes="figure-range",
+                        id="guess",
                     )
         with html.Div(v_if="panel.trust.level", classes="verdict"):
             html.Span(
@@ -39,7 +46,7 @@ def trust(workflow: Workflow) -> None:
         with html.Ul(v_if="panel.trust.reasons.length || panel.trust.factors.length", classes="reasons"):
             html.Li("{{ reason }}", v_for="reason in panel.trust.reasons", key="reason")
             html.Li("{{ factor }}", v_for="factor in panel.trust.factors", key="factor", classes="factor")
-        _overlay(workflow)
+        _overlay(actions, workflow)
         _places(workflow)
 
 
@@ -65,7 +72,7 @@ def _figure(label: str, value: str, name: str) -> None:
         html.Div(value, classes="figure-value", id=name)
 
 
-def _overlay(workflow: Workflow) -> None:
+def _overlay(actions: Actions, workflow: Workflow) -> None:
     with html.Div(classes="row overlay-line"):
         v.VSwitch(
             v_model=("overlay_shown",),
@@ -77,6 +84,21 @@ def _overlay(workflow: Workflow) -> None:
             color="primary",
             **said(title="Key U"),
         )
+        with html.Select(
+            id="overlay-kind",
+            classes="small-select",
+            value=("panel.overlay.shown",),
+            change=(actions.choose_overlay, "[$event.target.value]"),
+            disabled=("!overlay_shown || !panel.overlay.usable",),
+            title=("panel.overlay.about",),
+            **said(aria_label="What the colours show"),
+        ):
+            for kind in OVERLAY_KINDS:
+                html.Option(kind.text, value=kind.value, title=kind.about)
+    with html.Div(classes="row next-line"):
+        html.Div(
+            v_if="overlay_shown", classes="legend-bar", title="From certain (left) to uncertain (right)"
+        )
         button(
             "Next place",
             "next-place",
@@ -87,7 +109,6 @@ def _overlay(workflow: Workflow) -> None:
             **said(title="Where the contour is most in doubt (key N)"),
         )
     with html.Div(v_if="overlay_shown", classes="sliders"):
-        html.Div(classes="legend-bar", title="From certain (left) to uncertain (right)")
         html.Label("Opacity")
         v.VSlider(
             v_model=("overlay_opacity",),
