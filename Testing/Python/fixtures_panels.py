@@ -43,16 +43,21 @@ def text_of(widget: ElementTree.Element) -> str:
     return (found.text or "") if found is not None else ""
 
 
-def browser_sections() -> list[Section]:
-    """The steps of the page as trame writes it, every state of it at once; nothing is started for that."""
+def browser_page() -> str:
+    """The page as trame writes it, every state of it at once; nothing is started for that."""
     from trame.app import get_server
 
     from TumorSegRobustLib.app.page import build_page
 
     server = get_server("words of the panel", client_type="vue3")
     page = build_page(server, MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    return str(page.html)
+
+
+def browser_sections() -> list[Section]:
+    """The steps of the page."""
     reader = _Page()
-    reader.feed(page.html)
+    reader.feed(browser_page())
     return reader.sections
 
 

@@ -18,6 +18,7 @@ from fixtures_browser import (
     a_browser,
     a_page,
     a_panel,
+    axial,
     bright_pixels,
     cyan_pixels,
     left_end_of_contour,
@@ -73,17 +74,31 @@ def test_from_the_sample_case_to_an_rtstruct(address: str, page: Page, tmp_path:
     assert proposed > 1
     assert page.inner_text("#triage") in ("Accept", "Review", "Reject")
     assert re.fullmatch(r"[01]\.\d\d", page.inner_text("#dice"))
+    assert page.inner_text("#guess") == "not calibrated"
 
     # Trust: the uncertainty is drawn over the scan, and taken away again.
     plain = warm_pixels(page)
     page.keyboard.press("u")
     page.wait_for_selector(".legend-bar")
     until(page, lambda: warm_pixels(page) > plain + 300)
-    row, button = (page.locator(name).bounding_box() for name in (".overlay-line", "#next-place"))
-    assert row is not None
-    assert button is not None
-    assert button["x"] + button["width"] <= row["x"] + row["width"] + 1, "nothing is cut off"
+    for line, last in ((".overlay-line", "#overlay-kind"), (".next-line", "#next-place")):
+        row, button = (page.locator(name).bounding_box() for name in (line, last))
+        assert row is not None
+        assert button is not None
+        assert button["x"] + button["width"] <= row["x"] + row["width"] + 1, "nothing is cut off"
+    assert too_large(page) == []
+
+    # Which uncertainty: another one looks otherwise, and is still chosen after a reload.
+    entropy = axial(page)
+    page.select_option("#overlay-kind", "mutual_information")
+    page.wait_for_selector("#overlay-kind[title^='Mutual information: ']")
+    until(page, lambda: int((abs(axial(page) - entropy).max(axis=-1) > 60).sum()) > 100)
+    page.reload()
+    page.wait_for_selector("#overlay-kind:enabled")
+    assert page.input_value("#overlay-kind") == "mutual_information"
+    page.select_option("#overlay-kind", "entropy")
     page.keyboard.press("u")
+    page.wait_for_selector("#overlay-kind:disabled")
     until(page, lambda: warm_pixels(page) < plain + 100)
 
     # Where to look next: the key moves the views, the list marks where they are.
@@ -121,8 +136,7 @@ def test_from_the_sample_case_to_an_rtstruct(address: str, page: Page, tmp_path:
     page.wait_for_selector("#exclude[aria-pressed=false]")
 
     # Everything fits on the smallest screen.
-    assert page.evaluate("(() => { const e = document.querySelector('.steps');"
-                         "return e.scrollHeight <= e.clientHeight; })()")  # fmt: skip
+    assert too_large(page) == []
 
     # Compare: a reference beside the contour, whose errors follow what is done to it.
     usual = page.input_value("#folder")
@@ -132,6 +146,13 @@ def test_from_the_sample_case_to_an_rtstruct(address: str, page: Page, tmp_path:
     page.fill("#folder", usual)
     page.click("#begin-compare")
     page.wait_for_selector("text=Choose a reference: a mask file on this scan")
+
+    # A long error, with or without places to break it, moves nothing and widens nothing.
+    for path in ("/nowhere/" + "a_long_folder_name/" * 12, "/" + "x" * 240):
+        page.fill("#reference", path)
+        page.click("#compare:not([disabled])")
+        status_becomes(page, path[:30])
+        assert too_large(page) == []
     page.fill("#reference", str(tmp_path / "saved" / "segmentation.nii.gz"))
     page.click("#compare:not([disabled])")
     until(page, lambda: "1.00" in page.inner_text("#compare-rows"))
@@ -227,6 +248,17 @@ def test_a_second_segment_is_clicked_painted_locked_and_corrected(address: str, 
     page.keyboard.press("Control+z")
     volume_becomes(page, lambda ml: ml == first)
     page.keyboard.press("Escape")
+
+
+def too_large(page: Page) -> list[str]:
+    """What is wider than its place; "steps" too where not all of them, down to Export, are in sight."""
+    return list(
+        page.evaluate(
+            "(() => [...document.querySelectorAll('.page, .steps, .step, .status')].filter((e) =>"
+            " e.scrollWidth > e.clientWidth || (e.matches('.steps') && e.scrollHeight > e.clientHeight))"
+            ".map((e) => `${e.id || e.className} ${e.scrollWidth} ${e.clientWidth} ${e.scrollHeight}`))()"
+        )
+    )
 
 
 def take_tool(page: Page, key: str, tool: str) -> None:

@@ -283,6 +283,14 @@ def test_uncertainty_is_drawn_only_when_it_is_switched_on(reviewed: Viewer) -> N
     assert np.array_equal(picture(axial), plain)
 
 
+def test_every_kind_of_uncertainty_is_drawn(reviewed: Viewer, workflow: Workflow) -> None:
+    for kind in workflow.state.overlay_kinds:
+        reviewed.binding.show_overlay(True, kind=kind)
+        values, _, _ = workflow.overlay(kind)
+        assert np.array_equal(volume_to_image(reviewed.binding.overlay).voxels, values), kind
+        assert coloured_pixels(picture(view_of(reviewed, "Axial"))) > 700, kind
+
+
 def test_uncertainty_follows_the_clicks(reviewed: Viewer, workflow: Workflow) -> None:
     reviewed.binding.show_overlay(True)
     workflow.click(head.SATELLITE_MM, True)

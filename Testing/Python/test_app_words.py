@@ -7,7 +7,9 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import fixtures_app as head
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 from TumorSegRobustLib.app import serve
 from TumorSegRobustLib.app.browse import list_folder
+from TumorSegRobustLib.app.scan_actions import ScanActions
 from TumorSegRobustLib.app.words import describe, factors_of
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, write_image
@@ -280,7 +283,64 @@ def test_the_overlap_by_now_is_told_once_corrections_moved_it(workflow: Workflow
     workflow.click(head.SATELLITE_MM, True)
     told = describe(workflow)["trust"]
     assert re.fullmatch(r"now about 0\.\d\d", told["live"])
-    assert re.fullmatch(r"0\.\d\d to 0\.\d\d", told["live_interval"])
+    assert re.fullmatch(r"A guess from how much was corrected: 0\.\d\d to 0\.\d\d\.", told["about_live"])
     assert float(told["live"].split()[2]) != float(told["dice"])
     workflow.undo()
     assert describe(workflow)["trust"]["live"] == ""
+
+
+# ------------------------------------------------ what there is to choose
+
+
+def test_the_kind_of_uncertainty_is_told_with_what_it_shows(workflow: Workflow) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    told = describe(workflow, "mutual_information")["overlay"]
+    assert (told["shown"], told["usable"]) == ("mutual_information", True)
+    assert told["about"].startswith("Mutual information: ")
+    assert describe(workflow)["overlay"]["shown"] == "entropy"
+    workflow.start_empty()
+    told = describe(workflow, "mutual_information")["overlay"]
+    assert (told["shown"], told["usable"]) == ("entropy", False)
+
+
+def test_a_guessed_overlap_is_called_so(workflow: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow.open_image(head.a_head())
+    workflow.segment()
+    assert describe(workflow)["trust"]["guess"] == ""
+    quality = {"predicted_dice": 0.87, "interval": [0.78, 0.93], "calibrated": False}
+    monkeypatch.setattr(head.ToyAssessment, "to_json", lambda _self: {"lesions": [], "quality": quality})
+    workflow.segment()
+    assert describe(workflow)["trust"]["guess"] == "not calibrated"
+    assert describe(workflow)["message"] == (
+        f"Tumour of {describe(workflow)['volume']}. Please check it: "
+        "the members disagree at the back of the tumour."
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "chosen", "device"),
+    [
+        (("cuda", ""), "cuda", "cuda"),
+        (("cuda", ""), "cpu", "cpu"),
+        (("cuda", "no PyTorch"), "cuda", "auto"),
+        (("cuda", ""), "tpu", "auto"),
+        (("", ""), "cpu", "auto"),
+    ],
+)
+def test_the_page_chooses_a_device_that_is_on_offer(
+    tmp_path: Path, found: tuple[str, str], chosen: str, device: str
+) -> None:
+    rooms = replace(head.toy_rooms(), find_gpu=lambda: found)
+    workflow = Workflow(work_folder=tmp_path, rooms=rooms)
+    workflow.open_image(head.a_head())
+    assert workflow.wait(PATIENCE_S)
+    told = describe(workflow)
+    assert [one["value"] for one in told["devices"]] == (["auto", "cpu", "cuda"] if found[0] else [])
+    assert found[1] in told["about_device"]
+    actions = ScanActions(MagicMock(), workflow, MagicMock(), MagicMock(), MagicMock())
+    actions.choose_device(chosen)
+    assert workflow.wait(PATIENCE_S)
+    assert describe(workflow)["device"] == device
+    workflow.wait_until_warm(PATIENCE_S)
+    workflow.close()

@@ -20,7 +20,7 @@ from TumorSegRobustLib.inference import (
     openvino_backend,
     resolve_device,
 )
-from TumorSegRobustLib.inference.devices import resolve_backend, resolve_precision
+from TumorSegRobustLib.inference.devices import find_gpu, resolve_backend, resolve_precision
 from TumorSegRobustLib.inference.openvino_backend import OpenVinoBackend
 from TumorSegRobustLib.inference.torch_backend import PassInterruptedError, TorchBackend
 from TumorSegRobustLib.models import ModelPackage
@@ -64,6 +64,22 @@ class TestDevices:
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
         with pytest.raises(UnusableInput, match=f"{device} is not available .* sees no {what}.*; use cpu"):
             resolve_device(device)
+
+    def test_a_gpu_is_found_or_the_reason_why_it_cannot_be_used(self, monkeypatch):
+        import torch
+
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.setattr(devices, "_may_have_gpu", lambda: False)
+        assert find_gpu() == ("", "")
+        monkeypatch.setattr(devices, "_may_have_gpu", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        assert find_gpu() == ("cuda", "")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        kind, why_not = find_gpu()
+        assert kind == "cuda"
+        assert "sees no CUDA GPU" in why_not
+        without(monkeypatch, "torch")
+        assert "needs PyTorch, which is not installed" in find_gpu()[1]
 
     def test_a_gpu_number_that_does_not_exist_is_refused(self, monkeypatch):
         import torch

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from fixtures_panels import UI, Section, browser_sections, desktop_sections
+from fixtures_panels import UI, Section, browser_page, browser_sections, desktop_sections
 
 Panels = tuple[dict[str, Section], dict[str, Section]]
 STEPS = ["Scan", "Segment", "Trust", "Correct", "Compare", "Export"]
@@ -76,3 +77,37 @@ def test_every_icon_says_what_it_does(panels: Panels) -> None:
 def first_word(words: str, buttons: list[str]) -> str:
     """"Remove this segment" is read aloud where the other panel has a button "Remove"."""
     return words.split()[0] if words and words not in buttons and words.split()[0] in buttons else words
+
+
+def test_both_offer_the_same_kinds_of_uncertainty_between_the_switch_and_next_place(
+    panels: Panels, repository: Path
+) -> None:
+    """The words of Slicer's list are compared with these in check_words: it is filled by the panel."""
+    from TumorSegRobustLib.workflow import OVERLAY_KINDS
+
+    page, slicer = browser_page(), (repository / UI).read_text(encoding="utf-8")
+    told = [f'value="{kind.value}">\n{kind.text}\n' for kind in OVERLAY_KINDS]
+    places = [page.index(text) for text in ('id="overlay"', 'id="overlay-kind"', *told, 'id="next-place"')]
+    assert places == sorted(places)
+    names = ("overlayCheckBox", "overlayKindSelector", "nextPlaceButton")
+    places = [slicer.index(f'name="{name}"') for name in names]
+    assert places == sorted(places)
+
+
+def test_both_have_the_device_in_the_first_step(repository: Path) -> None:
+    slicer = (repository / UI).read_text(encoding="utf-8")
+    names = ("scanSection", "deviceSelector", "willHappenLabel", "segmentSection")
+    places = [slicer.index(f'name="{name}"') for name in names]
+    assert places == sorted(places)
+    page = browser_page()
+    ids = ("step-scan", "device", "step-segment", "will-happen")
+    places = [page.index(f'id="{name}"') for name in ids]
+    assert places == sorted(places)
+
+
+def test_every_list_of_the_page_shows_what_is_chosen() -> None:
+    """trame leaves out attributes that it does not know: a list would then always show its first option."""
+    lists = re.findall(r"<select[^>]*id=\"([\w-]+)\".*?</select>", browser_page(), flags=re.DOTALL)
+    assert lists == ["first-channel", "device", "target", "overlay-kind"]
+    chosen = re.findall(r"<select.*? :value=\"([\w.]+)\".*?</select>", browser_page(), flags=re.DOTALL)
+    assert chosen == ["panel.first_channel", "panel.device", "panel.target", "panel.overlay.shown"]

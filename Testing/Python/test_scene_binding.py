@@ -157,6 +157,23 @@ def test_the_overlay_is_made_only_when_it_is_wanted(
     assert count(scene, "ScalarVolume") == 2
 
 
+def test_the_chosen_kind_of_uncertainty_is_kept_and_drawn_where_it_is_known(
+    workflow: Workflow, binding: SceneBinding
+) -> None:
+    workflow.open_image(head.a_head())
+    binding.show_overlay(True, kind="mutual_information")
+    workflow.start_empty()
+    assert binding.overlay_kind == "entropy"
+    workflow.segment()
+    assert binding.overlay_kind == "mutual_information"
+    drawn = volume_to_image(binding.overlay).voxels
+    assert np.array_equal(drawn, workflow.overlay("mutual_information")[0])
+    assert not np.array_equal(drawn, workflow.overlay("entropy")[0])
+    binding.show_overlay(percentile=(20, 80))
+    low_high = workflow.overlay("mutual_information", (20, 80))[1:]
+    assert window_of(binding.overlay) == pytest.approx(low_high, rel=1e-5)
+
+
 def test_an_overlay_wished_for_early_comes_with_the_contour(
     workflow: Workflow, binding: SceneBinding
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,18 +12,23 @@ from fixtures_workflow import (
     DISAGREE,
     GEOMETRY,
     OTHER_KJI,
+    PATIENCE_S,
     TUMOUR_KJI,
     Desk,
+    Judged,
     a_desk,
     a_scan,
     a_series,
     at,
     ball,
+    judge,
 )
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Image, write_image
-from TumorSegRobustLib.workflow import COMMANDS
+from TumorSegRobustLib.inference.forecast import Forecast
+from TumorSegRobustLib.workflow import COMMANDS, Rooms
+from TumorSegRobustLib.workflow.rooms import start_session
 
 A_SCAN = {"open", "add_channel", "segment", "start_empty"}
 A_CONTOUR = A_SCAN | {"click", "paint", "accept", "save", "next_place", "compare"}
@@ -361,3 +367,68 @@ def test_device_is_shown_and_used(tmp_path: Path) -> None:
     desk.workflow.segment()
     assert asked == [(None, "cpu")], "built once, and only when it is needed"
     assert desk.state.device == "cpu"
+
+
+def gpu_desk(folder: Path, found: tuple[str, str], asked: list[tuple], **options: Any) -> Desk:
+    """A desk on a machine with this GPU; `asked` takes what networks were built for."""
+
+    def forecast(_package: object, device: str, *_: object) -> Forecast:
+        return Forecast("cpu" if device == "cpu" else "cuda", "torch", 3, 4.0, 900.0, 9000.0)
+
+    desk = a_desk(folder)
+    rooms = Rooms(
+        assess=lambda prediction, *_: judge(prediction),
+        forecast=forecast,
+        find_gpu=lambda: found,
+        warm_refiner=lambda _device: None,
+        start_session=lambda *about: start_session(*about[:-1], "cpu"),
+    )
+    return a_desk(
+        folder,
+        rooms=rooms,
+        ensemble_factory=lambda *choice: asked.append(choice) or desk.networks,
+        **options,
+    )
+
+
+def test_where_there_is_a_gpu_the_device_can_be_chosen_and_the_forecast_follows(tmp_path: Path) -> None:
+    asked: list[tuple] = []
+    desk = gpu_desk(tmp_path, ("cuda", ""), asked, background=True)
+    assert desk.state.devices == (), "PyTorch would have to be loaded to know"
+    desk.opened()
+    assert [one.value for one in desk.state.devices] == ["auto", "cpu", "cuda"]
+    assert "(GPU)" in desk.state.will_happen
+    desk.does(desk.workflow.choose_device, "cpu")
+    assert "(CPU)" in desk.state.will_happen
+    desk.does(desk.workflow.choose_device, "cuda")
+    assert "(GPU)" in desk.state.will_happen
+    desk.workflow.wait_until_warm(PATIENCE_S)
+    desk.does(desk.workflow.segment)
+    assert asked[-1] == (None, "cuda")
+    desk.workflow.close()
+
+
+def test_the_command_line_does_not_look_for_a_gpu(tmp_path: Path) -> None:
+    desk = gpu_desk(tmp_path, ("cuda", ""), [])
+    assert desk.opened().state.devices == ()
+
+
+def test_the_state_tells_which_uncertainty_there_is(desk: Desk) -> None:
+    assert desk.opened().state.overlay_kinds == ()
+    desk.workflow.segment()
+    assert desk.state.overlay_kinds == ("entropy", "mutual_information", "disagreement")
+    desk.workflow.start_empty()
+    assert desk.state.overlay_kinds == ("entropy",)
+
+
+def test_the_state_tells_whether_the_expected_overlap_is_calibrated(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.segmented()
+    assert desk.state.calibrated is None
+    quality = {"predicted_dice": 0.9, "interval": [0.8, 1.0], "calibrated": False}
+    monkeypatch.setattr(Judged, "to_json", lambda _self: {"lesions": [], "quality": quality})
+    desk.workflow.segment()
+    assert desk.state.calibrated is False
+    desk.workflow.start_empty()
+    assert desk.state.calibrated is None

@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 
 from TumorSegRobustLib.cli.speaking import trust_rows
 from TumorSegRobustLib.errors import UnusableInput
-from TumorSegRobustLib.workflow import COMMANDS, Signal, messages, results
-from TumorSegRobustLib.workflow.overlay import entropy_of, window_of
+from TumorSegRobustLib.workflow import (
+    COMMANDS,
+    OVERLAY_KINDS,
+    Signal,
+    State,
+    about_device,
+    messages,
+    overlap_of,
+    overlay_choice,
+    results,
+)
+from TumorSegRobustLib.workflow.devices import device_choices
+from TumorSegRobustLib.workflow.overlay import KINDS, Uncertainty, entropy_of, window_of
 from TumorSegRobustLib.workflow.state import Situation
 
 # Signal
@@ -167,3 +178,72 @@ def test_a_guessed_quality_is_called_so_in_the_message_and_in_the_terminal(
 )
 def test_every_error_is_one_line(error: Exception, expected: str) -> None:
     assert messages.of_error(error, "Saving.") == expected
+
+
+# What there is to choose
+
+
+@pytest.mark.parametrize("chosen", ["auto", "cpu"])
+def test_without_a_gpu_there_is_no_choice_of_devices(chosen: str) -> None:
+    assert device_choices(("", ""), chosen) == ()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "chosen", "values", "why_not"),
+    [
+        (("cuda", ""), "auto", ["auto", "cpu", "cuda"], ""),
+        (("mps", "no PyTorch"), "cpu", ["auto", "cpu", "mps"], "no PyTorch"),
+        (("cuda", ""), "cuda:1", ["auto", "cpu", "cuda:1"], ""),
+        (("", ""), "cuda", ["auto", "cpu", "cuda"], "There is no device cuda here."),
+    ],
+)
+def test_a_gpu_can_be_chosen_or_says_why_not(
+    gpu: tuple[str, str], chosen: str, values: list[str], why_not: str
+) -> None:
+    choices = device_choices(gpu, chosen)
+    assert [one.value for one in choices] == values
+    assert [one.text for one in choices] == ["Automatic", "CPU", "GPU"]
+    assert [one.why_not for one in choices] == ["", "", why_not]
+    assert about_device(choices).endswith(f"GPU: {why_not}" if why_not else "else the CPU.")
+
+
+@pytest.mark.parametrize("calibrated", [True, False, None])
+def test_an_expected_overlap_that_is_not_calibrated_says_so(calibrated: bool | None) -> None:
+    overlap = overlap_of(State(predicted_dice=0.87, interval=(0.78, 0.934), calibrated=calibrated))
+    assert (overlap.dice, overlap.interval) == ("0.87", "0.78 to 0.93")
+    assert overlap.guess == ("not calibrated" if calibrated is False else "")
+    assert ("Not calibrated: " in overlap.about) == (calibrated is False)
+
+
+def test_nothing_is_said_of_an_overlap_that_nobody_expects() -> None:
+    assert set(vars(overlap_of(State(calibrated=False))).values()) == {""}
+
+
+def test_every_kind_of_uncertainty_has_a_name_and_a_sentence() -> None:
+    for kind in OVERLAY_KINDS:
+        assert kind.about.startswith(f"{kind.text}: ")
+        assert kind.about.endswith(".")
+    assert tuple(kind.value for kind in OVERLAY_KINDS) == KINDS
+
+
+@pytest.mark.parametrize(
+    ("chosen", "known", "shown", "usable"),
+    [
+        ("disagreement", KINDS, "disagreement", True),
+        ("disagreement", ("entropy",), "entropy", False),
+        ("", KINDS, "entropy", True),
+        ("entropy", (), "entropy", False),
+    ],
+)
+def test_a_kind_that_is_not_known_gives_way_to_the_entropy(
+    chosen: str, known: tuple[str, ...], shown: str, usable: bool
+) -> None:
+    choice = overlay_choice(chosen, known)
+    assert (choice.shown, choice.usable) == (shown, usable)
+    assert choice.about.startswith(next(kind.text for kind in OVERLAY_KINDS if kind.value == shown))
+    assert ("only the entropy is known" in choice.about) == (known == ("entropy",))
+
+
+def test_the_kinds_are_those_of_which_there_are_maps() -> None:
+    maps = {kind: np.zeros((2, 2, 2), np.float32) for kind in ("disagreement", "entropy")}
+    assert Uncertainty(maps, None).kinds == ("entropy", "disagreement")

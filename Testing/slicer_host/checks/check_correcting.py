@@ -161,6 +161,19 @@ def test_the_window_of_the_uncertainty_is_in_percentiles(panel: Panel) -> None:
         np.testing.assert_allclose(window_of(panel.binding.overlay), (lowest, highest), rtol=1e-4, atol=1e-5)
 
 
+def test_the_chosen_kind_of_uncertainty_is_drawn(panel: Panel) -> None:
+    from TumorSegRobustLib.scene import volume_to_image
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("overlayCheckBox")
+    for kind in ("disagreement", "mutual_information", "entropy"):
+        panel.choose("overlayKindSelector", kind)
+        drawn, values = volume_to_image(panel.binding.overlay).voxels, panel.workflow.overlay(kind)[0]
+        np.testing.assert_array_equal(drawn, values)
+        assert values.any()
+
+
 def test_the_uncertainty_volume_is_not_offered_as_a_scan(panel: Panel) -> None:
     node = panel.open_phantom()
     panel.press("segmentButton")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,43 @@ def test_a_long_path_in_a_message_does_not_widen_the_panel(panel: Panel, slash: 
     folders = ["a_folder_with_a_long_name", "and_another_one_with_a_longer_name", "and_one_more"]
     panel.widget.view.show_error(slash.join(["C:", *folders, "report.json"]))
     assert panel.ui.errorLabel.isVisibleTo(panel.widget.parent)
-    assert panel.widget.parent.minimumSizeHint().width() <= 400
+    assert narrowest(panel) <= 400
+
+
+@pytest.mark.parametrize("label", ["error", "message", "accepted_by", "will_happen"])
+def test_a_long_word_does_not_widen_the_panel(panel: Panel, label: str) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    state = replace(panel.state, **{label: "a_name_without_any_place_to_break_it_" * 6})
+    panel.widget.view.draw(state)
+    panel.widget.steps.draw(state)
+    assert narrowest(panel) <= 400
+
+
+def test_a_very_long_error_is_cut_and_its_tooltip_has_all_of_it(panel: Panel) -> None:
+    panel.open_phantom()
+    panel.press("segmentButton")
+    line = "The folder cannot be written: " + "nothing was written. " * 40
+    panel.widget.view.show_error(line)
+    assert panel.ui.errorLabel.toolTip == line
+    assert panel.ui.errorLabel.text.startswith("The folder cannot be written: nothing")
+    assert panel.ui.errorLabel.text.endswith("…")
+    parent = panel.widget.parent
+    parent.resize(400, 560)
+    parent.show()
+    panel.breathe()
+    assert panel.ui.errorLabel.heightForWidth(378) <= 6 * panel.ui.errorLabel.fontMetrics().height()
+    panel.widget.view.show_error("")
+    assert panel.ui.errorLabel.toolTip == ""
+
+
+def narrowest(panel: Panel) -> int:
+    """The least width of the panel, once what was written into it has been laid out."""
+    parent = panel.widget.parent
+    parent.resize(400, 560)
+    parent.show()
+    panel.breathe()
+    return max(parent.grab().width(), parent.minimumSizeHint().width())
 
 
 # ------------------------------------------------ the scene's life
@@ -208,8 +245,6 @@ def test_each_of_several_earlier_reviews_can_be_opened_again(
 
 
 def test_a_loud_message_is_seen(panel: Panel) -> None:
-    from dataclasses import replace
-
     panel.open_phantom()
     panel.widget.view.draw(replace(panel.state, message="This one click changed 416 ml.", loud=True))
     assert panel.ui.messageLabel.text.startswith("⚠ This one click")

@@ -114,3 +114,34 @@ def test_starting_from_nothing_gives_an_empty_contour(panel: Panel) -> None:
     assert not panel.contour().any()
     assert "no network was asked" in panel.ui.reasonsLabel.text.lower()
     assert not panel.ui.qualityLabel.isVisibleTo(panel.widget.parent)
+
+
+# ------------------------------------------------ the device
+
+
+def test_without_a_gpu_no_device_is_asked_for(panel: Panel) -> None:
+    panel.open_phantom()
+    assert not panel.shows("deviceSelector")
+    assert not panel.shows("deviceLabel")
+
+
+def test_with_a_gpu_the_device_is_chosen_and_what_will_happen_follows(panel: Panel) -> None:
+    panel.networks.gpu = ("cuda", "")
+    panel.open_phantom()
+    assert panel.shows("deviceSelector")
+    assert panel.ui.deviceSelector.currentData == "auto"
+    for device, told in (("cuda", "(GPU)"), ("cpu", "(CPU)")):
+        panel.choose("deviceSelector", device)
+        assert panel.state.device == device
+        assert told in panel.ui.willHappenLabel.text
+        panel.workflow.wait_until_warm(20)
+        panel.press("segmentButton")
+        assert panel.networks.device == device
+
+
+def test_a_gpu_that_cannot_be_used_is_listed_with_the_reason(panel: Panel) -> None:
+    panel.networks.gpu = ("cuda", "PyTorch is not installed.")
+    panel.open_phantom()
+    selector = panel.ui.deviceSelector
+    assert [selector.model().item(row).isEnabled() for row in range(selector.count)] == [True, True, False]
+    assert selector.toolTip.endswith("GPU: PyTorch is not installed.")

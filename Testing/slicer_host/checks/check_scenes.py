@@ -125,6 +125,25 @@ def test_nothing_that_the_journal_has_is_saved_twice(panel: Panel, tmp_path: Pat
     assert of_class(panel, "Model") == []
 
 
+def test_how_the_uncertainty_is_drawn_stays_when_the_scene_is_loaded(
+    panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After loading, only the entropy is known; the kind that was chosen comes back with the next contour."""
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda *_: True)
+    reviewed(panel)
+    panel.press("overlayCheckBox")
+    panel.choose("overlayKindSelector", "disagreement")
+    panel.ui.overlaySlider.value = 25
+    save_and_load(panel, tmp_path)
+    assert panel.ui.overlayKindSelector.currentData == panel.binding.overlay_kind == "entropy"
+    panel.press("segmentButton")
+    panel.settle()
+    assert panel.ui.overlayKindSelector.currentData == panel.binding.overlay_kind == "disagreement"
+    view = panel.scene.GetFirstNodeByClass("vtkMRMLSliceCompositeNode")
+    assert view.GetForegroundVolumeID() == panel.binding.overlay.GetID()
+    assert view.GetForegroundOpacity() == 0.25
+
+
 # ------------------------------------------------ several scans
 
 

@@ -84,9 +84,25 @@ def test_while_the_networks_run_nothing_but_cancel_may_be_pressed(panel: Panel) 
     while panel.state.progress is None or panel.state.progress < 0.2:
         panel.breathe()
     assert enabled_buttons(panel) == {"cancelButton"}
-    for name in ("scanSelector", "modelSelector", "seriesButton", "segmentSelector", "segmentEdit"):
+    selectors = ("scanSelector", "modelSelector", "deviceSelector", "segmentSelector")
+    for name in (*selectors, "seriesButton", "segmentEdit"):
         assert not getattr(panel.ui, name).enabled, name
     panel.press("cancelButton")
+
+
+def test_there_is_a_choice_of_uncertainty_while_it_is_drawn_and_known(panel: Panel) -> None:
+    opened(panel)
+    assert not panel.ui.overlayKindSelector.enabled
+    panel.press("segmentButton")
+    assert not panel.ui.overlayKindSelector.enabled
+    panel.press("overlayCheckBox")
+    assert panel.ui.overlayKindSelector.enabled
+    panel.press("emptyButton")
+    assert not panel.ui.overlayKindSelector.enabled
+    assert "only the entropy is known" in panel.ui.overlayKindSelector.toolTip
+    panel.press("segmentButton")
+    panel.press("overlayCheckBox")
+    assert not panel.ui.overlayKindSelector.enabled
 
 
 def test_what_cannot_be_pressed_says_why(panel: Panel) -> None:

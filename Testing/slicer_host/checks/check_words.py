@@ -37,7 +37,11 @@ def test_figures_reasons_and_clicks_are_the_same(panel: Panel) -> None:
     shown, told = panel.ui, page(panel)
     trust = told["trust"]
     assert shown.volumeLabel.text == f"Volume {told['volume']}"
-    assert shown.qualityLabel.text.startswith(f"Expected overlap {trust['dice']} ({trust['interval']})")
+    assert trust["guess"] == "not calibrated"
+    assert shown.qualityLabel.text.startswith(
+        f"Expected overlap {trust['dice']} ({trust['interval']}, {trust['guess']})"
+    )
+    assert shown.qualityLabel.toolTip == f"{trust['about']}\n{trust['about_live']}"
     assert shown.qualityLabel.text.endswith(trust["live"])
     assert (shown.triageLabel.text, shown.adviceLabel.text) == (trust["word"], trust["advice"])
     lines = shown.reasonsLabel.text.replace("• ", "").splitlines()
@@ -72,3 +76,31 @@ def test_places_errors_and_what_will_happen_are_the_same(panel: Panel, tmp_path:
 
 def entries(combo: Any) -> list[str]:
     return [combo.itemText(row) for row in range(combo.count)]
+
+
+@pytest.mark.parametrize("gpu", [("cuda", ""), ("cuda", "PyTorch is not installed."), ("", "")])
+def test_devices_are_the_same(panel: Panel, gpu: tuple[str, str]) -> None:
+    panel.networks.gpu = gpu
+    panel.open_phantom()
+    shown, told = panel.ui.deviceSelector, page(panel)
+    assert entries(shown) == [one["text"] for one in told["devices"]]
+    assert [shown.model().item(row).isEnabled() for row in range(shown.count)] == [
+        not one["why_not"] for one in told["devices"]
+    ]
+    assert (shown.currentData or "auto") == told["device"]
+    assert shown.toolTip == told["about_device"]
+
+
+def test_kinds_of_uncertainty_are_the_same(panel: Panel) -> None:
+    from TumorSegRobustLib.workflow import OVERLAY_KINDS
+
+    panel.open_phantom()
+    panel.press("segmentButton")
+    panel.press("overlayCheckBox")
+    for kind in OVERLAY_KINDS:
+        panel.choose("overlayKindSelector", kind.value)
+        told = words.describe(panel.workflow, kind.value)["overlay"]
+        assert panel.ui.overlayKindSelector.currentText == kind.text
+        assert panel.ui.overlayKindSelector.toolTip == told["about"] == kind.about
+        assert panel.ui.overlayKindSelector.enabled == told["usable"]
+    assert entries(panel.ui.overlayKindSelector) == [kind.text for kind in OVERLAY_KINDS]

@@ -61,23 +61,28 @@ def find_model(name: str | None) -> SimpleNamespace:
     return MODELS[name or "brain-mr"]
 
 
-def a_forecast(_package: Any, _device: str, _geometry: Any, _channels: Any) -> Any:
+def a_forecast(_package: Any, device: str, _geometry: Any, _channels: Any) -> Any:
     from TumorSegRobustLib.inference.forecast import Forecast
 
-    return Forecast("cpu", "openvino", 3, 4.0, 900.0, 8000.0)
+    return Forecast("cpu" if device == "auto" else device, "openvino", 3, 4.0, 900.0, 8000.0)
 
 
 class BallFinder:
-    """Stands for the networks: finds the left half of the ball; waits before it answers when told to."""
+    """Stands for the networks: finds the left half of the ball; waits before it answers when told to.
+
+    gpu: that of the machine (`inference.devices.find_gpu`), to be set before a scan is opened. device: what
+    they were built for.
+    """
 
     def __init__(self) -> None:
         self.images: list[Any] = []  # what it was given
+        self.gpu, self.device = ("", ""), ""
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def of(self, package: str | None) -> BallFinder:
-        """The same finder as the networks of this package."""
-        self.package = find_model(package)
+    def of(self, package: str | None, device: str) -> BallFinder:
+        """The same finder as the networks of this package, on this device."""
+        self.package, self.device = find_model(package), device
         return self
 
     def warm_up(self) -> None:
@@ -115,12 +120,17 @@ class Panel:
         host.scene.Clear(0)
         self.view = host.scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
         from TumorSegRobustLib.workflow import Rooms
+        from TumorSegRobustLib.workflow.rooms import start_session
 
         logic = module.TumorSegRobustLogic(
             work_folder=folder / "work",
-            ensemble_factory=lambda package, _device: networks.of(package),
+            ensemble_factory=networks.of,
             rooms=Rooms(
-                list_packages=lambda: list(MODELS.values()), find_package=find_model, forecast=a_forecast
+                list_packages=lambda: list(MODELS.values()),
+                find_package=find_model,
+                forecast=a_forecast,
+                find_gpu=lambda: networks.gpu,
+                start_session=lambda *about: start_session(*about[:-1], "cpu"),
             ),
         )
         self.widget = host.open_panel(

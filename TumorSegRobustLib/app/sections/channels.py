@@ -5,16 +5,16 @@ from __future__ import annotations
 from trame.widgets import html
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import icon_button, said
+from TumorSegRobustLib.app.sections.parts import icon_button, said, selector
 
 
 def first_channel(actions: Actions) -> None:
     """What the scan itself shows."""
-    with html.Select(
+    with selector(
+        "first-channel",
+        "panel.first_channel",
+        (actions.scan.name_first, "[$event.target.value]"),
         v_if="panel.inputs.length > 1",
-        id="first-channel",
-        value=("panel.first_channel",),
-        change=(actions.scan.name_first, "[$event.target.value]"),
         disabled=("!panel.can.open",),
         **said(
             title=("panel.why.open || 'What this scan shows: the networks must know'",),

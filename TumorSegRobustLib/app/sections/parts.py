@@ -80,6 +80,13 @@ def icon_button(
         v.VBtn(icon=icon, click=click, disabled=(f"!({can})",), id=name, **said(aria_label=label), **looks)
 
 
+def selector(name: str, chosen: str, change: tuple, **options: Any) -> html.Select:
+    """A list to choose from, its options inside; `chosen`: an expression of the page, the value on show."""
+    # trame's Select knows no "value": without this the first option would be shown, whatever is chosen
+    shown = {"__properties": [("value", "value"), *options.pop("__properties", [])], "value": (chosen,)}
+    return html.Select(id=name, change=change, **options, **shown)
+
+
 def said(**attributes: Any) -> dict[str, Any]:
     """Attributes for screen readers and tooltips (aria_label, title ...), unknown to trame's widgets."""
     return {"__properties": [(name, name.replace("_", "-")) for name in attributes], **attributes}

@@ -7,7 +7,7 @@ from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
 from TumorSegRobustLib.app.sections.channels import first_channel, further_channels
-from TumorSegRobustLib.app.sections.parts import button, field, icon_button, section
+from TumorSegRobustLib.app.sections.parts import button, field, icon_button, section, selector
 from TumorSegRobustLib.workflow import ABOUT_ADAPTING, Workflow
 
 
@@ -135,10 +135,10 @@ def _device(actions: Actions) -> None:
         v_if="panel.devices.length && (!panel.scan.name || changing || !panel.has_contour)", classes="channel"
     ):
         html.Span("Device", classes="channel-name")
-        with html.Select(
-            id="device",
-            value=("panel.device",),
-            change=(actions.scan.choose_device, "[$event.target.value]"),
+        with selector(
+            "device",
+            "panel.device",
+            (actions.scan.choose_device, "[$event.target.value]"),
             disabled=("panel.running",),
             title=("panel.about_device",),
         ):

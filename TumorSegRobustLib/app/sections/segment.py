@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import button, said, section
+from TumorSegRobustLib.app.sections.parts import button, said, section, selector
 from TumorSegRobustLib.workflow import Workflow
 
 
@@ -87,10 +87,8 @@ def segment(actions: Actions, workflow: Workflow) -> None:
                 classes="channel",
             ):
                 html.Span("Contour the", classes="channel-name")
-                with html.Select(
-                    id="target",
-                    value=("panel.target",),
-                    change=(actions.scan.choose_target, "[$event.target.value]"),
+                with selector(
+                    "target", "panel.target", (actions.scan.choose_target, "[$event.target.value]")
                 ):
                     html.Option(
                         "{{ one.text }}", v_for="one in panel.targets", key="one.value", value=("one.value",)

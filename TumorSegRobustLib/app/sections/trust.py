@@ -6,7 +6,7 @@ from trame.widgets import html
 from trame.widgets import vuetify3 as v
 
 from TumorSegRobustLib.app.actions import Actions
-from TumorSegRobustLib.app.sections.parts import button, said, section
+from TumorSegRobustLib.app.sections.parts import button, said, section, selector
 from TumorSegRobustLib.workflow import OVERLAY_KINDS, Workflow
 
 
@@ -84,11 +84,11 @@ def _overlay(actions: Actions, workflow: Workflow) -> None:
             color="primary",
             **said(title="Key U"),
         )
-        with html.Select(
-            id="overlay-kind",
+        with selector(
+            "overlay-kind",
+            "panel.overlay.shown",
+            (actions.choose_overlay, "[$event.target.value]"),
             classes="small-select",
-            value=("panel.overlay.shown",),
-            change=(actions.choose_overlay, "[$event.target.value]"),
             disabled=("!overlay_shown || !panel.overlay.usable",),
             title=("panel.overlay.about",),
             **said(aria_label="What the colours show"),
