@@ -411,6 +411,5 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/pseudo.yaml
   TumorSegRobustLib/training/configs/refine-any-a.yaml
   TumorSegRobustLib/training/configs/refine-any-b.yaml
-  TumorSegRobustLib/training/configs/refine-any-c.yaml
   TumorSegRobustLib/training/configs/refine-any.yaml
   )

@@ -307,6 +307,7 @@ def test_after_a_crash_the_review_is_offered_again(browser: Browser, study: Path
 def click_once(page: Page) -> None:
     """One include click in the middle of the axial view, from nothing."""
     page.click("#start-empty:not([disabled])")
+    page.wait_for_selector("#volume >> text='0.0 ml'")  # till then a review before shows its tools
     page.wait_for_selector("#include:not([disabled])")
     page.keyboard.press("i")
     page.wait_for_selector("#include[aria-pressed=true]")
