@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -307,6 +308,33 @@ def test_what_the_host_paints_is_a_step_of_the_review(two: SceneBinding, workflo
     workflow.undo()
     assert np.array_equal(workflow.masks[2], before)
     assert np.array_equal(shown(two, 2), before)
+
+
+def test_strokes_that_are_faster_than_the_review_are_all_kept(
+    scene: slicer.vtkMRMLScene, tmp_path: Path
+) -> None:
+    arrived: queue.SimpleQueue = queue.SimpleQueue()
+
+    def pump() -> None:
+        while not arrived.empty():
+            arrived.get()()
+
+    workflow = Workflow(work_folder=tmp_path, dispatch=arrived.put, rooms=head.toy_rooms())
+    binding = SceneBinding(scene, workflow)
+    for command in (lambda: workflow.open_image(head.a_head()), workflow.segment):
+        command()
+        assert workflow.wait(30, pump)
+    dabs = [head.distance_from((-60.0, y, 0.0)) < 6 for y in (-20.0, 0.0, 20.0)]
+    for dab in dabs[:2]:
+        paint_in_host(binding, {1: shown(binding, 1) | dab})
+    while workflow.state.pending != 1:
+        arrived.get(timeout=30)()
+    paint_in_host(binding, {1: shown(binding, 1) | dabs[2]})
+    assert workflow.wait(30, pump)
+    for dab in dabs:
+        assert workflow.masks[1][dab].all()
+    assert np.array_equal(shown(binding, 1), workflow.masks[1])
+    workflow.close()
 
 
 def test_what_the_host_paints_over_a_locked_segment_goes_back(two: SceneBinding, workflow: Workflow) -> None:

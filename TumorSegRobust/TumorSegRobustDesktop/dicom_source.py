@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,19 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from TumorSegRobustLib.image import DicomSeries, Image
 
+_LOG = logging.getLogger(__name__)
+
 
 def series_of(node: Any, database: Any = None) -> DicomSeries | None:
     """The series of a volume node, None when nothing leads to its files.
 
     database: `slicer.dicomDatabase`, which knows the files of the instances that Slicer's DICOM module notes
-    on the node. A volume loaded from files by itself leads to them through its storage node.
+    on the node. A volume loaded from DICOM files by itself leads to them through its storage node.
+    A folder whose series cannot be read is passed over: a series is only needed for export.
     """
+    from TumorSegRobustLib.errors import UnusableInput
+    from TumorSegRobustLib.image import is_dicom
+
     uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
     files = [Path(name) for uid in uids if database is not None and (name := database.fileForInstance(uid))]
     if not files:
         files = list(_stored_files(node.GetStorageNode()))
-    for folder in sorted({file.parent for file in files if file.is_file()}):
-        for series in _series_in(folder):
+    for folder in sorted({file.parent for file in files if is_dicom(file)}):
+        try:
+            found = _series_in(folder)
+        except UnusableInput as reason:
+            _LOG.info("No series for %s: %s", node.GetName(), reason)
+            continue
+        for series in found:
             if _holds(series, uids, files):
                 return series
     return None

@@ -5,6 +5,7 @@ quick.
 """
 
 from TumorSegRobustLib.image.dicom import DicomSeries, list_series, read_series, series_of_file
+from TumorSegRobustLib.image.dicom_headers import is_dicom
 from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.reading import read_image, read_labels, read_mask
 from TumorSegRobustLib.image.resampling import align_channels, orient, resample
@@ -23,6 +24,7 @@ __all__ = [
     "Source",
     "align_channels",
     "from_sitk",
+    "is_dicom",
     "list_series",
     "orient",
     "read_image",

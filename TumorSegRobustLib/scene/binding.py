@@ -226,7 +226,7 @@ class SceneBinding:
 
     def _follow_segments(self) -> None:
         workflow = self._workflow
-        if self.segments is not None and workflow.image is not None:
+        if self.segments is not None and workflow.image is not None and not self._edits.ahead:
             self.segments.show(workflow.state.segments, workflow.masks, workflow.image.geometry)
 
     def _on_assessment(self, *_: object) -> None:
@@ -234,7 +234,7 @@ class SceneBinding:
 
     def _on_state(self, state: State) -> None:
         described = [(s.id, s.name, s.active) for s in state.segments]
-        if described and described != self._described:
+        if (described and described != self._described) or self._edits.caught_up():
             self._follow_segments()
         self._described = described
         if self.segments is not None:

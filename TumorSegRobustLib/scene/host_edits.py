@@ -18,6 +18,21 @@ class HostEdits:
     ) -> None:
         """nodes: those under way. follow: shows the segments as the workflow has them."""
         self._workflow, self._nodes, self._follow = workflow, nodes, follow
+        self._asked = False
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the node holds painting whose turn has not come: what the workflow shows by now is older,
+        and would wipe it off the node before the next stroke is read there.
+        """
+        return self._asked and self._workflow.state.pending > 0
+
+    def caught_up(self) -> bool:
+        """Whether the node was ahead until now; asked once."""
+        if not self._asked or self._workflow.state.pending > 0:
+            return False
+        self._asked = False
+        return True
 
     def painted(self) -> None:
         """Some masks of the node may differ from those of the review."""
@@ -31,6 +46,7 @@ class HostEdits:
                 workflow.refuse(refused)
                 painted.clear()
             for segment, mask in painted.items():
+                self._asked = True
                 workflow.paint(mask, segment)
         finally:
             if not painted:

@@ -75,6 +75,7 @@ def describe(
     state = {
         "phase": situation.phase,
         "progress": before.progress if running else None,
+        "pending": edits,
         "package": before.package or (result.get("model") or {}).get("id", ""),
         "image_name": case.image.name if case else "",
         "channels": tuple(case.channels) if case else (),

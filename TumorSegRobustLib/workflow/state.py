@@ -70,6 +70,7 @@ class State:
     phase: "empty" (no scan) -> "ready" (a scan) -> "review" (a contour) -> "accepted"; "running" meanwhile.
     message: one line in a clinician's words about what happened last.
     progress: 0..1 while running and known, else None.
+    pending: corrections asked for whose result is not here yet.
     can: commands that may be pressed now; why_not: one line for each command that may not.
     triage_level: "accept", "review", "reject", or "" before there is an assessment; with `reasons`.
     device: what was chosen; devices: what to choose from, empty where there is nothing to choose.
@@ -102,6 +103,7 @@ class State:
     loud: bool = False
     question: Question | None = None
     progress: float | None = None
+    pending: int = 0
     package: str = ""
     device: str = "auto"
     devices: tuple[DeviceChoice, ...] = ()

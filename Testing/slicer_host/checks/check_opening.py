@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from panel import CENTRE, MISSED, SPACING_MM, Panel, add_phantom, ball, enabled_buttons
 
@@ -33,6 +35,29 @@ def test_a_single_volume_of_the_scene_is_chosen_when_the_module_is_entered(panel
     panel.settle()
     assert panel.ui.scanSelector.currentNode() is node
     assert panel.state.phase == "ready"
+
+
+def test_a_volume_that_was_loaded_from_a_file_opens_without_a_series(panel: Panel, tmp_path: Path) -> None:
+    node = add_phantom(panel.scene)
+    (tmp_path / "scan.nii.gz").write_bytes(b"\x1f\x8b")
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetFileName(str(tmp_path / "scan.nii.gz"))
+    panel.ui.scanSelector.setCurrentNode(node)
+    panel.settle()
+    assert panel.ui.errorLabel.text == ""
+    assert panel.state.phase == "ready"
+    assert panel.workflow.series is None
+
+
+def test_a_volume_beside_damaged_dicom_opens_without_a_series(panel: Panel, tmp_path: Path) -> None:
+    node = add_phantom(panel.scene)
+    (tmp_path / "broken.dcm").write_bytes(bytes(128) + b"DICM")
+    node.AddDefaultStorageNode()
+    node.GetStorageNode().SetFileName(str(tmp_path / "broken.dcm"))
+    panel.ui.scanSelector.setCurrentNode(node)
+    panel.settle()
+    assert panel.state.phase == "ready"
+    assert panel.workflow.series is None
 
 
 def test_a_colour_volume_is_refused_in_one_line(panel: Panel) -> None:
