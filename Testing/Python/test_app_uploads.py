@@ -223,7 +223,11 @@ def test_a_cancelled_upload_ends_at_the_next_piece(uploads: Uploads) -> None:
         ("a.nhdr", b"NRRD0004\ndata file: ../../secret\n\n"),
         ("a.nrrd", b"NRRD0004\ntype: uchar\ndata file: /etc/passwd\n\n"),
         ("a.nrrd", b"NRRD0004\r\nDataFile: LIST\r\n\r\n"),
+        ("a.nrrd", b"NRRD0004\n" + b"# a comment\n" * 6000 + b"data file: /etc/passwd\n\n"),
         ("a.mha", b"NDims = 3\nElementDataFile = ../../../etc/passwd\n"),
+        ("a.mha", b"NDims = 3\n  ElementDataFile : /etc/passwd\n"),
+        ("a.mha", b"elementdatafile = LOCAL\nElementDataFile = /etc/passwd\n"),
+        ("a.mha", b"Comment = " + b"x" * 70_000 + b"\nElementDataFile = /etc/passwd\n"),
     ],
 )
 def test_a_header_that_points_at_another_file_is_refused(uploads: Uploads, name: str, content: bytes) -> None:

@@ -219,19 +219,21 @@ def _distinct(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _refuse_halves(path: Path) -> None:
-    """An NRRD or MetaImage file may name another file for its voxels, which must not be one of ours."""
+    """An NRRD or MetaImage file may name another file for its voxels, which must not be one of ours; and so
+    may one whose header has no end within reach.
+    """
     name = path.name.lower()
     if not name.endswith((".nrrd", ".mha")):
         return
     with path.open("rb") as stream:
         header = stream.read(_HEADER_BYTES)
     if name.endswith(".nrrd"):
-        header = re.split(rb"\r?\n\r?\n", header, maxsplit=1)[0]
-        elsewhere = re.search(rb"(?im)^data ?file\s*:", header) is not None
-    else:
-        place = re.search(rb"(?im)^ElementDataFile\s*=\s*([^\r\n]*)", header)
-        elsewhere = place is not None and place.group(1).strip().upper() != b"LOCAL"
-    if elsewhere:
+        lines, end, _ = re.sub(rb"\r\n", b"\n", header).partition(b"\n\n")
+        here = bool(end) and re.search(rb"(?im)^[ \t]*data ?file\s*:", lines) is None
+    else:  # the last line of the header; MetaIO takes a colon for an equals sign
+        places = re.findall(rb"(?im)^[ \t]*ElementDataFile[ \t]*[=:]([^\r\n]*)", header)
+        here = {place.strip().upper() for place in places} == {b"LOCAL"}
+    if not here:
         raise Refused(f"{path.name} leaves its voxels to another file: choose it with the folder button.")
 
 
