@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,19 +10,21 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import fixtures_app as head
 import numpy as np
 import pytest
 
+from TumorSegRobustLib.app import actions as app_actions
 from TumorSegRobustLib.app import serve
 from TumorSegRobustLib.app.browse import list_folder
 from TumorSegRobustLib.app.scan_actions import ScanActions
 from TumorSegRobustLib.app.words import describe, factors_of
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, write_image
-from TumorSegRobustLib.workflow import COMMANDS, Workflow
+from TumorSegRobustLib.workflow import COMMANDS, State, Workflow
 
 PATIENCE_S = 30.0
 
@@ -344,3 +347,14 @@ def test_the_page_chooses_a_device_that_is_on_offer(
     assert describe(workflow)["device"] == device
     workflow.wait_until_warm(PATIENCE_S)
     workflow.close()
+
+
+def test_an_rtstruct_that_takes_too_long_to_download_says_where_it_will_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_actions, "_PATIENCE_S", 0.01)
+    workflow = MagicMock(work_folder=tmp_path, state=State(phase="running"))
+    server = SimpleNamespace(state=SimpleNamespace(panel={"error": ""}))
+    actions = app_actions.Actions(server, workflow, MagicMock(), MagicMock(), MagicMock())
+    assert asyncio.run(actions.download_rtstruct("GTVp")) == b""
+    assert str(tmp_path / "exports") in server.state.panel["error"]

@@ -212,7 +212,11 @@ class Actions:
         folder.mkdir(parents=True, exist_ok=True)
         before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
         self._workflow.export_rtstruct(folder, roi_name.strip() or "GTVp")
-        await self._until_idle()
+        try:
+            await self._until_idle()
+        except TimeoutError:
+            self._complain(f"Writing takes long; the RTSTRUCT will lie in {folder}.")
+            return b""
         written = [path for path in folder.iterdir() if before.get(path) != path.stat().st_mtime_ns]
         return written[0].read_bytes() if written else b""
 
