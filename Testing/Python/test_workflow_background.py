@@ -235,6 +235,32 @@ def test_networks_warm_up_while_the_clinician_looks(desk: Desk) -> None:
     finish(desk)
 
 
+def test_what_is_chosen_while_networks_warm_up_is_warmed_too(tmp_path: Path) -> None:
+    begun, gate, made = threading.Event(), threading.Event(), []
+
+    class Slow(Networks):
+        def warm_up(self) -> None:
+            begun.set()
+            assert gate.wait(PATIENCE_S)
+            super().warm_up()
+
+    networks = Slow()
+
+    def make(_package: str | None, device: str) -> Networks:
+        made.append(device)
+        return networks
+
+    rooms = Rooms(make_ensemble=make, list_packages=list, warm_refiner=lambda _device: None)
+    desk = a_desk(tmp_path, background=True, rooms=rooms)
+    desk.opened()
+    assert begun.wait(PATIENCE_S)
+    desk.workflow.choose_device("cpu")
+    gate.set()
+    assert desk.workflow.wait_until_warm(PATIENCE_S)
+    assert (made, networks.warmed) == (["auto", "cpu"], 2)
+    desk.workflow.close()
+
+
 def test_networks_that_cannot_load_are_told_when_they_are_asked_for(tmp_path: Path) -> None:
     def broken(*_: object) -> None:
         raise UnusableInput("Model package brain-mr: weights are missing; restore the folder.")

@@ -81,13 +81,16 @@ class Networks:
             self._warm_refiner(self.device)
         except Exception as error:
             _LOG.info("The network that refines could not be warmed up: %s", error)
-        try:
-            with self._lock:
-                ensemble = self._build()
-            ensemble.warm_up()  # a prediction may run beside it
-        except Exception as error:
-            # Segment meets the same obstacle and tells the clinician; here nobody has asked yet.
-            _LOG.info("The networks could not be warmed up: %s", error)
+        warm: tuple[str | None, str] | None = None
+        while warm != (self.package, self.device):  # another choice may be made meanwhile
+            warm = (self.package, self.device)
+            try:
+                with self._lock:
+                    ensemble = self._build()
+                ensemble.warm_up()  # a prediction may run beside it
+            except Exception as error:
+                # Segment meets the same obstacle and tells the clinician; here nobody has asked yet.
+                _LOG.info("The networks could not be warmed up: %s", error)
 
 
 def first_channel_of(ensemble: EnsembleLike) -> str:
