@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -90,9 +91,13 @@ def drop(page: Page, *paths: Path, on: str = "scan") -> None:
     page.wait_for_selector(".dragging", state="detached")
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Files below `folder`, while the panel may remove folders there (`rglob` raises then, `walk` does not)."""
+    return [Path(top, name) for top, _, names in os.walk(folder) for name in names]
+
+
 def uploaded(panel: Running) -> list[Path]:
-    folders = panel.home.glob("tumorsegrobust-*")
-    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return [path for folder in panel.home.glob("tumorsegrobust-*") for path in files_in(folder)]
 
 
 # ------------------------------------------------ series and channels
@@ -218,7 +223,7 @@ def test_a_name_that_would_leave_the_folder_does_not(page: Page, panel: Running,
     assert outcome[0] == 204
     assert outcome[1] in (404, 405)
     scan_becomes(page, "escaped.nii")
-    found = list(panel.home.parent.rglob("escaped.nii"))
+    found = [path for path in files_in(panel.home.parent) if path.name == "escaped.nii"]
     assert found == [path for path in uploaded(panel) if path.name == "escaped.nii"]
 
 
