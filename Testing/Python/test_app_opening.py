@@ -92,7 +92,7 @@ def drop(page: Page, *paths: Path, on: str = "scan") -> None:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Files below `folder`, while the panel may remove folders there (`rglob` raises then, `walk` does not)."""
+    """Files below `folder`, while the panel may remove folders there (where `rglob` raises)."""
     return [Path(top, name) for top, _, names in os.walk(folder) for name in names]
 
 
