@@ -182,7 +182,7 @@ def test_the_installer_knows_every_package_that_the_panel_s_rooms_import(reposit
     for room in ("image", "models", "export", "inference", "trust", "review", "workflow", "scene"):
         for path in (repository / "TumorSegRobustLib" / room).rglob("*.py"):
             imported |= third_party(ast.parse(path.read_text(encoding="utf-8")))
-    # For a GPU, for networks that must be converted, for DICOM SEG; never at import time.
+    # For a GPU, for networks that must be converted, for DICOM SEG (of Slicer 5.12); never at import time.
     optional = {"torch", "monai", "highdicom"}
     assert imported - of_slicer - own - optional - packages_from_pip(repository) == set()
 
