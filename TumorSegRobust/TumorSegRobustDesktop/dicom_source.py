@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,25 +19,28 @@ def series_of(node: Any, database: Any = None) -> DicomSeries | None:
 
     database: `slicer.dicomDatabase`, which knows the files of the instances that Slicer's DICOM module notes
     on the node. A volume loaded from DICOM files by itself leads to them through its storage node.
-    A folder whose series cannot be read is passed over: a series is only needed for export.
+    Only those files are opened, or where just one is known its neighbours in the same folder: this happens
+    while the user waits. What cannot be read is passed over: a series is only needed for export.
     """
     from TumorSegRobustLib.errors import UnusableInput
-    from TumorSegRobustLib.image import is_dicom
+    from TumorSegRobustLib.image import is_dicom, list_series
 
     uids = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
     files = [Path(name) for uid in uids if database is not None and (name := database.fileForInstance(uid))]
     if not files:
         files = list(_stored_files(node.GetStorageNode()))
-    for folder in sorted({file.parent for file in files if is_dicom(file)}):
-        try:
-            found = _series_in(folder)
-        except UnusableInput as reason:
-            _LOG.info("No series for %s: %s", node.GetName(), reason)
-            continue
-        for series in found:
-            if _holds(series, uids, files):
-                return series
-    return None
+    named = [file for file in files if is_dicom(file)]
+    if not named:
+        return None
+    folder = Path(os.path.commonpath([file.parent for file in named]))
+    if len(named) == 1:
+        named = [file for file in folder.iterdir() if file.is_file()]
+    try:
+        found = list_series(folder, named)
+    except UnusableInput as reason:
+        _LOG.info("No series for %s: %s", node.GetName(), reason)
+        return None
+    return next((series for series in found if _holds(series, uids, files)), None)
 
 
 def series_in_folder(folder: Path, image: Image) -> list[DicomSeries]:
@@ -45,8 +49,9 @@ def series_in_folder(folder: Path, image: Image) -> list[DicomSeries]:
     Raises UnusableInput when no series there covers the scan.
     """
     from TumorSegRobustLib.errors import UnusableInput
+    from TumorSegRobustLib.image import list_series
 
-    found = _series_in(folder)
+    found = list_series(folder)
     matching = [series for series in found if _same_place(series, image)]
     if not found:
         raise UnusableInput(f"{folder} holds no DICOM images; choose the folder with the series of this scan")
@@ -62,12 +67,6 @@ def _stored_files(storage: Any) -> Iterable[Path]:
         yield Path(storage.GetFullNameFromFileName())
     for index in range(storage.GetNumberOfFileNames()):
         yield Path(storage.GetFullNameFromNthFileName(index))
-
-
-def _series_in(folder: Path) -> list[DicomSeries]:
-    from TumorSegRobustLib.image import list_series
-
-    return list_series(folder)
 
 
 def _holds(series: DicomSeries, uids: list[str], files: list[Path]) -> bool:

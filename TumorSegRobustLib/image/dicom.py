@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image.checks import SMALLEST_SIDE, check_contrast, check_finite, check_geometry
 from TumorSegRobustLib.image.dicom_grid import Stack, stack_slices
-from TumorSegRobustLib.image.dicom_headers import image_headers, series_of_file, slice_of
+from TumorSegRobustLib.image.dicom_headers import files_below, image_headers, series_of_file, slice_of
 from TumorSegRobustLib.image.dicom_pixels import read_planes
 from TumorSegRobustLib.image.geometry import Geometry
 from TumorSegRobustLib.image.series_choice import SeriesChoice, SeveralSeries
@@ -74,12 +75,13 @@ class _Candidate:
         return self.count < SMALLEST_SIDE
 
 
-def list_series(folder: str | Path) -> list[DicomSeries]:
+def list_series(folder: str | Path, files: Iterable[Path] | None = None) -> list[DicomSeries]:
     """Every series below a folder that forms a volume, in order of files; RTSTRUCT and such are left out.
 
+    files: look at these of the folder only, so that nothing else below it is opened.
     Raises UnusableInput when there is none, with the reason.
     """
-    found = _candidates(Path(folder))
+    found = _candidates(Path(folder), files)
     usable = [_series(one, one.stack) for one in found if one.stack is not None]
     if not usable:
         raise UnusableInput(found[0].fault) if len(found) == 1 else _several(folder, found)
@@ -115,12 +117,12 @@ def read_series(folder: str | Path, series_uid: str | None = None) -> tuple[Imag
     return Image(voxels, series.geometry, chosen.name, series.notices, series.source), series
 
 
-def _candidates(folder: Path) -> list[_Candidate]:
+def _candidates(folder: Path, only: Iterable[Path] | None = None) -> list[_Candidate]:
     if not folder.exists():
         raise UnusableInput(f"{folder} does not exist; check the path")
     if not folder.is_dir():
         raise UnusableInput(f"{folder} is a file; give the folder of the DICOM series")
-    groups = image_headers(folder)
+    groups = image_headers(files_below(folder) if only is None else sorted(only))
     if not groups:
         raise UnusableInput(f"{folder} holds no DICOM images; give a folder with one DICOM series")
     found = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,13 +77,13 @@ def series_of_file(path: Path) -> str | None:
     return str(header.get("SeriesInstanceUID", "")) if header is not None else None
 
 
-def image_headers(folder: Path) -> dict[str, list[tuple[Path, Dataset]]]:
-    """SeriesInstanceUID -> the image files of that series below a folder, in order of path.
+def image_headers(files: Iterable[Path]) -> dict[str, list[tuple[Path, Dataset]]]:
+    """SeriesInstanceUID -> the image files of that series among these, in their order.
 
     Left out: files that are not DICOM, and DICOM objects that are not scans (RTSTRUCT, SEG, RTDOSE, reports).
     """
     found: dict[str, list[tuple[Path, Dataset]]] = defaultdict(list)
-    for path in _files(folder):
+    for path in files:
         header = _header(path) if is_dicom(path) else None
         if header is not None and "Rows" in header and header.get("Modality", "") not in _DERIVED:
             found[str(header.get("SeriesInstanceUID", ""))].append((path, header))
@@ -145,7 +145,8 @@ def _numbers(header: Dataset, path: Path, keyword: str, count: int) -> NDArray[n
     return numbers
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, in order of path; UnusableInput when it cannot be read."""
     try:
         yield from sorted(path for path in folder.rglob("*") if path.is_file())
     except OSError as error:

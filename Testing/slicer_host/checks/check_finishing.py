@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,20 +104,38 @@ def test_a_folder_with_another_series_is_refused(panel: Panel, tmp_path: Path) -
     assert panel.workflow.series is None
 
 
-def test_a_volume_from_slicers_dicom_database_knows_its_series(panel: Panel, tmp_path: Path) -> None:
+@pytest.fixture
+def database(panel: Panel, tmp_path: Path) -> Iterator[Database]:
+    """The phantom's series in Slicer's DICOM database, and more beside its files."""
     panel.open_phantom()
-    files = write_series(tmp_path / "series", panel.workflow.image)
+    slicer.dicomDatabase = Database(write_series(tmp_path / "series", panel.workflow.image))
+    (tmp_path / "series" / "more").mkdir()
+    (tmp_path / "series" / "more" / "damaged.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"torn off")
+    yield slicer.dicomDatabase
+    del slicer.dicomDatabase
+
+
+def open_from(panel: Panel, database: Database) -> None:
     node = add_phantom(panel.scene, "From DICOM")
-    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
-    slicer.dicomDatabase = Database(files)
-    try:
-        panel.ui.scanSelector.setCurrentNode(node)
-        panel.settle()
-    finally:
-        del slicer.dicomDatabase
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(database.files))
+    panel.ui.scanSelector.setCurrentNode(node)
+    panel.settle()
+
+
+def test_a_volume_from_slicers_dicom_database_knows_its_series(panel: Panel, database: Database) -> None:
+    open_from(panel, database)
     assert len(panel.workflow.series.files) == 12
     assert panel.ui.seriesLabel.text.startswith("MR phantom, 12 images")
     assert not panel.shows("seriesButton")
+
+
+def test_its_files_may_lie_in_several_folders(panel: Panel, database: Database, tmp_path: Path) -> None:
+    for number, (uid, file) in enumerate(list(database.files.items())):
+        folder = tmp_path / f"disk {number % 3}"
+        folder.mkdir(exist_ok=True)
+        database.files[uid] = file.rename(folder / file.name)
+    open_from(panel, database)
+    assert len(panel.workflow.series.files) == 12
 
 
 @pytest.mark.parametrize("slash", ["/", "\\"])

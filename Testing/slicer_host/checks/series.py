@@ -13,10 +13,10 @@ class Database:
     """`slicer.dicomDatabase` as far as the panel uses it."""
 
     def __init__(self, files: dict[str, Path]) -> None:
-        self._files = files
+        self.files = files
 
     def fileForInstance(self, uid: str) -> str:
-        return str(self._files.get(uid, ""))
+        return str(self.files.get(uid, ""))
 
 
 def write_series(folder: Path, image: Any, shift_mm: float = 0.0) -> dict[str, Path]:
