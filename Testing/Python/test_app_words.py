@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock
 
 import fixtures_app as head
@@ -21,10 +22,10 @@ from TumorSegRobustLib.app import actions as app_actions
 from TumorSegRobustLib.app import serve
 from TumorSegRobustLib.app.browse import list_folder
 from TumorSegRobustLib.app.scan_actions import ScanActions
-from TumorSegRobustLib.app.words import describe, factors_of
+from TumorSegRobustLib.app.words import describe
 from TumorSegRobustLib.errors import UnusableInput
 from TumorSegRobustLib.image import Geometry, Image, write_image
-from TumorSegRobustLib.workflow import COMMANDS, State, Workflow
+from TumorSegRobustLib.workflow import COMMANDS, State, Workflow, factors_of
 
 PATIENCE_S = 30.0
 
@@ -94,8 +95,12 @@ def test_trust_is_told_with_figures_and_reasons(workflow: Workflow) -> None:
 
 
 def test_a_factor_that_is_a_reason_already_is_not_repeated() -> None:
-    shift = {"factors": [{"text": "slices of 6 mm"}, {"text": "unusual contrast"}]}
-    assert factors_of(shift, ["The scan is unlike the others: slices of 6 mm."]) == ["Unusual contrast"]
+    assessment: Any = SimpleNamespace(
+        shift={"factors": [{"text": "slices of 6 mm"}, {"text": "unusual contrast"}]}
+    )
+    reasons = ["The scan is unlike the others: slices of 6 mm."]
+    assert factors_of(assessment, reasons) == ["unusual contrast"]
+    assert factors_of(None, reasons) == []
 
 
 def test_nothing_is_claimed_about_a_contour_that_no_network_made(workflow: Workflow) -> None:

@@ -46,6 +46,8 @@ class TrustView:
 
     def draw(self, state: State) -> None:
         """Everything that follows from the state alone, in the words of the browser panel."""
+        from TumorSegRobustLib.workflow import factors_of
+
         ui = self._ui
         contour = state.volume_ml is not None
         ui.volumeLabel.setText(_("Volume {volume:.1f} ml").format(volume=state.volume_ml) if contour else "")
@@ -56,7 +58,9 @@ class TrustView:
         ui.triageLabel.setText(word)
         ui.triageLabel.setStyleSheet(_CHIP.format(colour=colour) if word else "")
         ui.adviceLabel.setText(advice)
-        lines = [sentence(reason) for reason in (*state.reasons, *self._factors(state))]
+        workflow = self._logic().workflow
+        assessment = workflow.assessment if workflow is not None else None
+        lines = [sentence(text) for text in (*state.reasons, *factors_of(assessment, state.reasons))]
         ui.reasonsLabel.setText(breakable("\n".join(f"• {line}" for line in lines)))
         ui.reasonsLabel.setVisible(bool(lines))
         self._draw_kinds()
@@ -123,11 +127,3 @@ class TrustView:
         fill(ui.placeSelector, places, state.place or None)
         ui.placeSelector.setVisible(bool(state.place))
         ui.placeSelector.setEnabled("next_place" in state.can)
-
-    def _factors(self, state: State) -> list[str]:
-        """In what the scan differs from those the models know, unless a reason says so already."""
-        workflow = self._logic().workflow
-        assessment = workflow.assessment if workflow is not None else None
-        shift = assessment.shift if assessment is not None else {}
-        texts = [str(factor["text"]) for factor in shift.get("factors", ())]
-        return [text for text in texts if not any(text in reason for reason in state.reasons)]

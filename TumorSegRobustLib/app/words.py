@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from TumorSegRobustLib.workflow import (
     OVERLAY_KINDS,
     about_device,
     error_line,
+    factors_of,
     line_of,
     listed,
     overlap_of,
@@ -156,7 +157,7 @@ def _trust(state: State, assessment: Assessment | None) -> dict[str, Any]:
         "reasons": [_sentence(reason) for reason in state.reasons],
         **asdict(overlap_of(state)),
         "shift": str(shift.get("level", "")),
-        "factors": factors_of(shift, state.reasons),
+        "factors": [_sentence(text) for text in factors_of(assessment, state.reasons)],
     }
 
 
@@ -185,12 +186,6 @@ def _compare(state: State) -> dict[str, Any]:
         ],
         "others": others,
     }
-
-
-def factors_of(shift: Mapping[str, Any], reasons: Sequence[str]) -> list[str]:
-    """In what the scan differs from those the models know, unless a reason says so already."""
-    texts = [str(factor["text"]) for factor in shift.get("factors", ())]
-    return [_sentence(text) for text in texts if not any(text in reason for reason in reasons)]
 
 
 def _segment(segment: SegmentState) -> dict[str, Any]:

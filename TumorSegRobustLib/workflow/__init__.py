@@ -6,7 +6,7 @@ from .channels import ChannelState, label_of
 from .choosing import ABOUT_ADAPTING
 from .comparing import HOW_TO_BEGIN, error_line, listed, rows_of
 from .devices import about_device
-from .figures import overlap_of
+from .figures import factors_of, overlap_of
 from .journals import EarlierReview, default_work_folder
 from .looking import line_of
 from .overlay import OVERLAY_KINDS, overlay_choice
@@ -44,6 +44,7 @@ __all__ = [
     "about_device",
     "default_work_folder",
     "error_line",
+    "factors_of",
     "label_of",
     "line_of",
     "listed",

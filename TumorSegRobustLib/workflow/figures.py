@@ -1,11 +1,14 @@
-"""The expected overlap in figures, as both panels show it."""
+"""The expected overlap in figures, and what is unusual about the scan, as both panels show them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from TumorSegRobustLib.trust import Assessment
+
     from .state import State
 
 ABOUT_OVERLAP = "How well the contour is expected to agree with a clinician's (Dice, 0 to 1)."
@@ -44,6 +47,13 @@ def overlap_of(state: State) -> Overlap:
         live=live,
         about_live=about_live,
     )
+
+
+def factors_of(assessment: Assessment | None, reasons: Sequence[str]) -> list[str]:
+    """In what the scan differs from those the models know, unless one of the reasons says so already."""
+    shift = assessment.shift if assessment is not None else {}
+    texts = [str(factor["text"]) for factor in shift.get("factors", ())]
+    return [text for text in texts if not any(text in reason for reason in reasons)]
 
 
 def _live(state: State) -> tuple[str, str]:
