@@ -156,6 +156,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/crop.py
   TumorSegRobustLib/review/difference.py
   TumorSegRobustLib/review/events.py
+  TumorSegRobustLib/review/extent.py
   TumorSegRobustLib/review/geodesic.py
   TumorSegRobustLib/review/history.py
   TumorSegRobustLib/review/journal.py
@@ -175,6 +176,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/review/shipped.py
   TumorSegRobustLib/review/site.py
   TumorSegRobustLib/review/step_events.py
+  TumorSegRobustLib/review/tidy.py
   TumorSegRobustLib/review/verify.py
   TumorSegRobustLib/review/words.py
   TumorSegRobustLib/scene/__init__.py
@@ -249,6 +251,7 @@ set(LIBRARY_PYTHON_SCRIPTS
   TumorSegRobustLib/training/refine/config.py
   TumorSegRobustLib/training/refine/degrade.py
   TumorSegRobustLib/training/refine/drawing.py
+  TumorSegRobustLib/training/refine/extent.py
   TumorSegRobustLib/training/refine/gate.py
   TumorSegRobustLib/training/refine/scenes.py
   TumorSegRobustLib/training/refine/training.py
@@ -354,6 +357,7 @@ set(LIBRARY_RESOURCES
   Resources/Models/refine-any/configs/package.json
   Resources/Models/refine-any/docs/README.md
   Resources/Models/refine-any/models/b.safetensors
+  Resources/Models/refine-any/models/extent.safetensors
   Resources/SampleCase/README.md
   Resources/SampleCase/slice-01.dcm
   Resources/SampleCase/slice-02.dcm
@@ -411,5 +415,6 @@ set(LIBRARY_RESOURCES
   TumorSegRobustLib/training/configs/pseudo.yaml
   TumorSegRobustLib/training/configs/refine-any-a.yaml
   TumorSegRobustLib/training/configs/refine-any-b.yaml
+  TumorSegRobustLib/training/configs/refine-any-extent.yaml
   TumorSegRobustLib/training/configs/refine-any.yaml
   )

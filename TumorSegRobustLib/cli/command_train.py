@@ -97,6 +97,34 @@ def refine(
     _run("Training the refining network.", work, config, out, as_json)
 
 
+@train.command(epilog=example("train extent refine-any-extent.yaml --out runs/extent --gate cases.csv"))
+def extent(
+    config: Config,
+    out: Out,
+    gate: Annotated[
+        Path | None,
+        typer.Option("--gate", metavar="MANIFEST.csv", help="Then compare with clicks without a network."),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="PACKAGE", help="Write the result into this package.")
+    ] = None,
+    version: Annotated[str | None, typer.Option("--version", help="The package's new version.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train how far a click's answer reaches; reviews that lie in DIR already are not played again.
+
+    With --gate it is then compared on real cases, as train refine does; with --into the package that refines
+    takes over the result and the verdict.
+    """
+
+    def work(progress: Progress) -> dict[str, Any]:
+        from ..training.refine.extent import main
+
+        return main(config, out, gate=gate, into=into, version=version, progress=progress)
+
+    _run("Training the extent of a click.", work, config, out, as_json)
+
+
 @train.command(epilog=example("train plan cases.csv --out plan.yaml --label-maps labelmaps"))
 def plan(
     manifest: Manifest,

@@ -13,7 +13,7 @@ from TumorSegRobustLib.models.preprocess import (
     prepare,
 )
 from TumorSegRobustLib.models.separable import resample_parallel
-from TumorSegRobustLib.models.writing import TrainedMember, revise_package, write_package
+from TumorSegRobustLib.models.writing import TrainedMember, add_member, revise_package, write_package
 
 __all__ = [
     "ALLOWED_NETWORKS",
@@ -25,6 +25,7 @@ __all__ = [
     "ModelPackage",
     "Prepared",
     "TrainedMember",
+    "add_member",
     "broken_packages",
     "build_network",
     "find_foreground",

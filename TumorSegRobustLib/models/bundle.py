@@ -7,8 +7,10 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
+from .package import REFINES
+
 if TYPE_CHECKING:
-    from .package import ModelPackage
+    from .package import Member, ModelPackage
 
 # The schema the MONAI model zoo checks its bundles against since MONAI 1.4.
 METADATA_SCHEMA = (
@@ -36,7 +38,7 @@ def metadata(
         "optional_packages_version": {name: _version_of(name) for name in _OPTIONAL},
         "name": package.title,
         "task": f"Segmentation of {package.outputs[0]}",
-        "description": f"{package.title}: an ensemble of {len(package.members)} networks.",
+        "description": f"{package.title}: an ensemble of {len(_run(package))} networks.",
         "authors": authors,
         "copyright": copyright,
         "license": package.licence,
@@ -78,14 +80,14 @@ def inference_config(package: ModelPackage) -> dict[str, Any]:
     """
     bodies = [
         {"_target_": f"monai.networks.nets.{member.network['name']}", **member.network["args"]}
-        for member in package.members
+        for member in _run(package)
     ]
-    definitions = [_with_head(n, member.network) for n, member in enumerate(package.members)]
+    definitions = [_with_head(n, member.network) for n, member in enumerate(_run(package))]
     return {
         "imports": ["$import torch", "$from safetensors.torch import load_file"],
         "bundle_root": ".",
-        "spacing_mm": [list(member.spacing_mm) for member in package.members],
-        "weights": [f"$@bundle_root + '/{member.weights}'" for member in package.members],
+        "spacing_mm": [list(member.spacing_mm) for member in _run(package)],
+        "weights": [f"$@bundle_root + '/{member.weights}'" for member in _run(package)],
         "bodies": bodies,
         "network_def": "@network_defs#0",
         "network_defs": definitions,
@@ -100,6 +102,11 @@ def inference_config(package: ModelPackage) -> dict[str, Any]:
             "mode": "gaussian",
         },
     }
+
+
+def _run(package: ModelPackage) -> tuple[Member, ...]:
+    """The members that take the package's channels: of one that refines, the first (`review.extent`)."""
+    return package.members[:1] if package.kind == REFINES else package.members
 
 
 def _with_head(number: int, network: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ ALLOWED_NETWORKS = (
     "AttentionUnet",
     "BasicUNet",
     "DynUNet",
+    "FullyConnectedNet",
     "SegResNet",
     "UNet",
     "VNet",

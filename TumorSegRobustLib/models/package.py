@@ -71,7 +71,8 @@ class ModelPackage:
     `appearance` (see `inference.appearance`; without it the networks alone draw the border),
     `quality` (table from agreement to Dice). triage: overrides of `trust.DEFAULT_TRIAGE`. fingerprint:
     `modality` and the [low, high] of image features in training. files: sha256 by path. kind: "segments", or
-    "refines" (one network that takes `review.network_input.CHANNELS`; its calibration holds the `gate`).
+    "refines" (a network that takes `review.network_input.CHANNELS`, and maybe a second one that takes
+    `review.extent.FACTS`; its calibration holds the `gate`).
     """
 
     folder: Path

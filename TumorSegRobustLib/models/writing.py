@@ -110,6 +110,15 @@ def revise_package(folder: str | Path, **changes: Any) -> ModelPackage:
     return ModelPackage.load(folder)
 
 
+def add_member(folder: str | Path, member: TrainedMember, after: int) -> ModelPackage:
+    """Give a package another member behind its first `after` ones; what stood there goes."""
+    package = ModelPackage.load(folder)
+    written = _write_member(package.folder, member)
+    package = replace(package, members=(*package.members[:after], written))
+    _write_description(package)
+    return ModelPackage.load(folder)
+
+
 def _write_member(folder: Path, member: TrainedMember) -> Member:
     from safetensors.numpy import save_file
 

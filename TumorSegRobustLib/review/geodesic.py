@@ -96,6 +96,14 @@ class GeodesicRefiner:
             return Proposal((k, j, i), 0.0, held, held, held)
         return self._correct(situation, self._reach(depth, geometry))
 
+    def most_ml(self, situation: Situation) -> float:
+        """What a click that corrects a contour may change; infinite where nothing limits it."""
+        geometry = situation.image.geometry
+        depth = depth_mm(situation.levels, situation.click, geometry, self.settings.most_influence_mm)
+        if depth is None:
+            return np.inf
+        return self._most_ml(situation, self._reach(depth, geometry), self.settings.most_change)
+
     def _begin(self, situation: Situation, depth: float | None) -> Proposal:
         """A click far from any contour: several sizes are tried, and the most credible region is taken.
 

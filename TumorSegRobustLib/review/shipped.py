@@ -11,23 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from TumorSegRobustLib.errors import UnusableInput
+from TumorSegRobustLib.image import Geometry, Image
 from TumorSegRobustLib.inference import Ensemble
 from TumorSegRobustLib.models import REFINES, ModelPackage, find_package
+from TumorSegRobustLib.review.click import Seed
+from TumorSegRobustLib.review.extent import FACTS, Extent, judge_of
 from TumorSegRobustLib.review.geodesic import GeodesicRefiner
 from TumorSegRobustLib.review.network_input import CHANNELS
 from TumorSegRobustLib.review.network_refiner import STARTS, NetworkRefiner
-from TumorSegRobustLib.review.refiner import Refiner
+from TumorSegRobustLib.review.refiner import Refiner, Situation
 
 _LOG = logging.getLogger(__name__)
 
+
 class RefiningNetwork:
-    """The one network of a package that refines, warm after `warm_up`; safe to share between threads."""
+    """The network of a package that refines, and its second member if it has one, the `Extent`.
+
+    Warm after `warm_up`; safe to share between threads.
+    """
 
     def __init__(self, package: ModelPackage, device: str = "auto") -> None:
         """UnusableInput where the package is none that refines, or the device is not there."""
         names = tuple(channel.name for channel in package.channels)
         known = {"side", "context", "strength"} <= set(package.preprocessing)
-        if package.kind != REFINES or names != CHANNELS or len(package.members) != 1 or not known:
+        extent = package.members[1:]
+        fits = not extent or (
+            len(extent) == 1
+            and extent[0].network["args"].get("in_channels") == len(FACTS)
+            and {"keep", "extend"} <= set(package.preprocessing)
+        )
+        if package.kind != REFINES or names != CHANNELS or not fits or not known:
             raise UnusableInput(
                 f"The model {package.id} does not refine with the channels of this version; "
                 "choose another one or install the program again."
@@ -35,6 +48,15 @@ class RefiningNetwork:
         self.package = package
         self._ensemble = Ensemble(package, device)
         self._lock = threading.Lock()
+        self._extent: Extent | None = None
+        if extent:
+            keep, extend = (float(package.preprocessing[key]) for key in ("keep", "extend"))
+            judge = judge_of(package.read_arrays(extent[0]))
+            try:
+                judge(np.zeros((1, len(FACTS)), np.float32))
+            except (KeyError, ValueError) as error:
+                raise package.misfit(extent[0], error) from error
+            self._extent = Extent(judge, keep, extend)
 
     @property
     def side(self) -> int:
@@ -49,12 +71,21 @@ class RefiningNetwork:
         described = {key: getattr(self.package, key) for key in ("id", "version", "sha256")}
         context, strength = (float(self.package.preprocessing[key]) for key in ("context", "strength"))
         return NetworkRefiner(
-            self, described, where=won, side=self.side, context=context, strength=strength
+            self,
+            described,
+            where=won,
+            side=self.side,
+            context=context,
+            strength=strength,
+            extent=self._extent,
         )
 
     def warm_up(self) -> None:
-        """Load, and run once at the size of a click, so that the first one does not wait."""
-        self(np.zeros((1, len(CHANNELS), *(self.side,) * 3), np.float32))
+        """Load, and answer a click once, so that the first one of a reader does not wait."""
+        ramp = np.arange(24**3, dtype=np.float32).reshape(24, 24, 24)
+        levels = np.where(ramp < ramp.size / 2, 60, -60).astype(np.int8)
+        image = Image(ramp, Geometry(ramp.shape))
+        self.refiner(always=True).refine(Situation(image, levels, levels, (), Seed((15, 12, 12), True)))
 
     def __call__(self, channels: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._lock:

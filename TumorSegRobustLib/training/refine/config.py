@@ -17,22 +17,6 @@ STARTS = ("nothing", "degraded", "networks")
 
 
 @dataclass(frozen=True)
-class ScanConfig:
-    """Real scans among the scenes (`scans`).
-
-    manifest: as for `evaluate`; each channel of a case is a scan of its own. sites: only these (empty: all).
-    masks: contour what the references say; without it they are never opened. share: of all scenes. found: how
-    often, without masks, what the networks find is contoured; else any region that stands out.
-    """
-
-    manifest: str
-    sites: tuple[str, ...] = ()
-    masks: bool = False
-    share: float = 0.5
-    found: float = 0.5
-
-
-@dataclass(frozen=True)
 class RefineConfig:
     """A refining network (stage 2).
 
@@ -43,7 +27,6 @@ class RefineConfig:
     clicks: most clicks per scene. jittered: share of clicks that miss, by a normal error of `jitter_mm`.
     forget: share of clicks at which the probability before is hidden. drawn: how often the truth is that of a
     reader, not quite the image's border (`drawing`). thick: largest slice distance, in voxels of the scene.
-    scans: real ones among the scenes, None for generated ones only.
     click_weight, far_weight: extra weight in the loss of the clicks' own voxels, and far from the click of
     what was right before it; dice_weight: of Dice beside the cross-entropy. pool: examples that wait to be
     mixed into batches.
@@ -70,7 +53,6 @@ class RefineConfig:
     forget: float = 0.2
     drawn: float = 0.8
     thick: int = 4
-    scans: ScanConfig | None = None
     click_weight: float = 3.0
     far_weight: float = 0.5
     dice_weight: float = 1.0
@@ -110,7 +92,5 @@ def read_refine_config(path: Path) -> RefineConfig:
     """The configuration in a YAML file; UnusableInput (one line) for a missing file or an unknown key."""
     data = read_yaml(path)
     bodies = filled(BodyConfig, data.pop("bodies", None) or {}, f"{path}: bodies")
-    scans = data.pop("scans", None)
-    scans = None if scans is None else filled(ScanConfig, scans, f"{path}: scans")
-    config = filled(RefineConfig, {**data, "bodies": bodies, "scans": scans}, path)
+    config = filled(RefineConfig, {**data, "bodies": bodies}, path)
     return checked(config, path)

@@ -17,7 +17,9 @@ from ..synth.bodies import BodyGenerator
 from .config import RefineConfig
 from .degrade import degraded
 from .drawing import as_drawn
-from .scans import Predict, ScanScenes
+
+Predict = Callable[[Image], NDArray]
+"""A first-stage prediction: an image -> probability (k, j, i) on its grid."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,6 @@ class SceneGenerator:
     def __init__(self, config: RefineConfig, predict: Predict | None) -> None:
         self._config, self._predict = config, predict
         self._bodies = BodyGenerator(config.bodies)
-        self._scans = None if config.scans is None else ScanScenes(config.scans, predict)
         self._heads: list[HeadGenerator] = []
         if config.heads > 0:
             anatomies = load_anatomies(Path(config.label_maps))
@@ -52,37 +53,27 @@ class SceneGenerator:
     def sample(self, seed: int) -> StartedScene:
         draw = Draw(seed)
         c = self._config
-        if self._scans is not None and c.scans is not None and draw.chance(c.scans.share):
-            scene = self._scans.sample(draw, c.drawn)
-            start = self._start(scene.image, scene.truth, lambda _: scene.proposed, draw)
-            return StartedScene(scene.image, scene.truth, start)
         in_head = draw.chance(c.heads)
         if in_head:
             heads = self._heads[draw.integer(len(self._heads))]
             sample = heads.sample(draw.integer(2**31 - 1))
             voxels, truth, spacing = sample.raw[0], sample.truth[0] > 0, heads.config.spacing_mm
         else:
-            made = self._bodies.sample(draw.integer(2**31 - 1))
-            voxels, truth, spacing = made.image, made.truth, made.spacing_mm
+            scene = self._bodies.sample(draw.integer(2**31 - 1))
+            voxels, truth, spacing = scene.image, scene.truth, scene.spacing_mm
         image, seen = _slices(voxels, truth, spacing, draw, c.thick)
         wanted = as_drawn(seen, image.geometry, draw) if draw.chance(c.drawn) else seen
-        propose = self._predict if in_head else None
-        return StartedScene(image, wanted, self._start(image, wanted, propose, draw))
+        return StartedScene(image, wanted, self._start(image, wanted, in_head, draw))
 
     def _start(
-        self,
-        image: Image,
-        truth: NDArray[np.bool_],
-        propose: Callable[[Image], NDArray | None] | None,
-        draw: Draw,
+        self, image: Image, truth: NDArray[np.bool_], in_head: bool, draw: Draw
     ) -> NDArray[np.float32] | None:
         starts = self._config.starts
         start = draw.choice(list(starts), list(starts.values()))
         if start == "nothing":
             return None
-        proposed = propose(image) if start == "networks" and propose is not None else None
-        if proposed is not None:
-            return np.asarray(proposed, np.float32)
+        if start == "networks" and in_head and self._predict is not None:
+            return np.asarray(self._predict(image), np.float32)
         return degraded(truth, image, draw)
 
 

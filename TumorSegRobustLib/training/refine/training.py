@@ -66,7 +66,7 @@ def train(config: RefineConfig, out: Path, *, progress: Progress | None = None) 
     start_at_zero(network)
     initial = Path(config.initial) if config.initial else None
     run = Run(network, config, out, identity=identity(settings), initial=initial)
-    scenes = SceneGenerator(config, _first_stage(config.package))
+    scenes = SceneGenerator(config, first_stage(config.package))
 
     def batches(start: int) -> Iterator[Batch]:
         return _batches(scenes, config, start, predictor(run.average, run.device))
@@ -129,7 +129,7 @@ def loss_of(model: nn.Module, batch: Batch, config: RefineConfig, run: Run) -> t
     return (cross + config.dice_weight * dice).mean()
 
 
-def _first_stage(package: str | None) -> Any:
+def first_stage(package: str | None) -> Any:
     if package is None:
         return None
     from TumorSegRobustLib.inference import Ensemble
