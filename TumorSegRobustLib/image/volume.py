@@ -54,7 +54,8 @@ def to_sitk(image: Image) -> sitk.Image:
     result = sitk.GetImageFromArray(np.ascontiguousarray(storable(image.voxels)))
     result.SetSpacing(image.geometry.spacing_mm)
     result.SetOrigin(image.geometry.origin_mm)
-    result.SetDirection(image.geometry.direction)
+    # ITK cannot invert a direction with numbers that underflow when they are multiplied.
+    result.SetDirection([0.0 if abs(cosine) < 1e-30 else cosine for cosine in image.geometry.direction])
     return result
 
 
