@@ -221,6 +221,16 @@ def test_what_is_no_crumb_stays() -> None:
     assert np.array_equal(tidied(enclosing, whole(ring)).log_odds > 0, ring)
 
 
+def test_what_only_begins_where_something_was_taken_away_stays() -> None:
+    """A vessel of a single voxel's width, whose other end lies far off."""
+    shape = (20, 60, 60)
+    wrong, thread = ball(shape, (10, 15, 15), 8.0), np.zeros(shape, bool)
+    thread[10, 15, 15:55] = True
+    kept = thread & ~wrong
+    situation = a_situation(wrong | thread, Seed((10, 15, 15), False))
+    assert np.array_equal(tidied(situation, whole(kept)).log_odds > 0, kept)
+
+
 def test_the_clicked_voxel_counts_as_what_the_click_says() -> None:
     added = ball((20, 30, 30), (10, 15, 15), 5.0)
     holed = added.copy()

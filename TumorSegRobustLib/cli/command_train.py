@@ -27,6 +27,12 @@ Manifest = Annotated[
 train = typer.Typer(help="Generate heads, learn from real scans, train networks.", no_args_is_help=True)
 
 
+Gate = Annotated[
+    Path | None,
+    typer.Option("--gate", metavar="MANIFEST.csv", help="Then compare with clicks without a network."),
+]
+
+
 def add_to(program: typer.Typer) -> None:
     program.add_typer(train, name="train")
 
@@ -77,10 +83,7 @@ def stage1(
 def refine(
     config: Config,
     out: Out,
-    gate: Annotated[
-        Path | None,
-        typer.Option("--gate", metavar="MANIFEST.csv", help="Then compare with clicks without a network."),
-    ] = None,
+    gate: Gate = None,
     as_json: Json = False,
 ) -> None:
     """Train the network that refines at every click; goes on from the checkpoint in DIR if there is one.
@@ -101,10 +104,7 @@ def refine(
 def extent(
     config: Config,
     out: Out,
-    gate: Annotated[
-        Path | None,
-        typer.Option("--gate", metavar="MANIFEST.csv", help="Then compare with clicks without a network."),
-    ] = None,
+    gate: Gate = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="PACKAGE", help="Write the result into this package.")
     ] = None,

@@ -76,5 +76,11 @@ def within(inner: Box, outer: Box) -> Box:
     return k, j, i
 
 
+def inside(voxel: Voxel, box: Box) -> Voxel:
+    """`voxel`, given in the image's indices, in the indices of an array cut out at `box`."""
+    k, j, i = (v - s.start for v, s in zip(voxel, box, strict=True))
+    return k, j, i
+
+
 def contains(box: Box, voxel: Voxel) -> bool:
     return all(s.start <= v < s.stop for s, v in zip(box, voxel, strict=True))

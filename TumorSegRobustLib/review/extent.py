@@ -25,6 +25,7 @@ from TumorSegRobustLib.review.click import (
     box_around,
     box_shape,
     contains,
+    inside,
     overlap,
     within,
 )
@@ -69,12 +70,21 @@ FACTS: Mapping[str, tuple[float, float]] = {
 so that more of them speaks for an include click and against an exclude click."""
 
 REACH_MM = 30.0
-"""How far the click can reach; less where that would be more than so many voxels (23 mm at 1 mm), but ..."""
+"""How far a click can reach ..."""
 _MOST_VOXELS = 100_000
+"""... where a cube so large holds no more voxels; less on finer grids (23 mm at 1 mm), ..."""
 _LEAST_REACH_MM = 8.0
+"""... but never less than this."""
+_MOST_SHARE, _MOST_ML = 1.0, 0.3
+"""An answer is extended by at most this share of what it changes itself, and as many millilitres more."""
+_LEAST_SPOT_MM = 2.0
+"""What lies so near the click follows it, or as near as the click lies to the contour."""
 _SMOOTH_MM = 2.0
+"""Looks are smoothed by this (standard deviation), and taken ..."""
 _NEAR_MM = 15.0
+"""... so near the click, ..."""
 _RIM_MM = 6.0
+"""... outside the contour so near it."""
 
 Judge = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """(voxels, facts) -> (voxels,): log-odds that a voxel has the click's label."""
@@ -124,12 +134,6 @@ class Extent:
         return _grown(situation, answer, facts, answered, won)
 
 
-_MOST_SHARE, _MOST_ML = 1.0, 0.3
-"""An answer is extended by at most this share of what it changes itself, and as many millilitres more."""
-_LEAST_SPOT_MM = 2.0
-"""What lies so near the click follows it, or as near as the click lies to the contour."""
-
-
 def _grown(
     situation: Situation,
     answer: Refinement,
@@ -177,20 +181,18 @@ def facts_of(situation: Situation, proposal: Proposal, answer: Refinement) -> Fa
     if tumour.all() or not tumour.any():
         return None
     shape = box_shape(box)
-    here = _inside(click, box)
-    offsets = [(np.arange(n) - c) * s for n, c, s in zip(shape, here, spacing, strict=True)]
+    here = inside(click.voxel, box)
     click_mm = straight_distance(shape, here, spacing)
     may = (click_mm < reach) & (tumour != click.include)
     if not may.any():
         return None
     way = np.float32(1 if click.include else -1)
-    across = np.broadcast_to(
-        np.abs(_along(int(np.argmax(spacing)), offsets[int(np.argmax(spacing))])), shape
-    )[may]
+    thick = int(np.argmax(spacing))
+    across = np.abs(np.nonzero(may)[thick] - here[thick]) * spacing[thick]
     signed = _signed_mm(tumour, spacing)
     fine = situation.image.voxels[box].astype(np.float32)
     even = gaussian_filter(fine, [_SMOOTH_MM / s for s in spacing])
-    inside, outside, contrast = _looks(even, tumour, signed, click_mm)
+    content, around, contrast = _looks(even, tumour, signed, click_mm)
     spot = even[here]
     zero = np.zeros(shape, np.float32)
     before = to_log_odds(levels)
@@ -201,7 +203,7 @@ def facts_of(situation: Situation, proposal: Proposal, answer: Refinement) -> Fa
     prior_at_same = [_prior_at(situation, seed) for seed in (*same, click)]
     prior_at_other = [_prior_at(situation, seed) for seed in other]
     looks_of_other = [
-        float(even[_inside(seed, box)]) for seed in other if contains(box, seed.voxel)
+        float(even[inside(seed.voxel, box)]) for seed in other if contains(box, seed.voxel)
     ]
     near = click_mm[may]
     columns: dict[str, Any] = {
@@ -216,10 +218,10 @@ def facts_of(situation: Situation, proposal: Proposal, answer: Refinement) -> Fa
         "before_there": way * before[here],
         "brighter": way * (even[may] - spot) / contrast,
         "unlike": np.abs(even[may] - spot) / contrast,
-        "like_inside": way * (even[may] - inside) / contrast,
-        "like_outside": way * (even[may] - outside) / contrast,
-        "contrast": way * (inside - outside) / contrast,
-        "spot": way * (spot - (inside + outside) / 2) / contrast,
+        "like_inside": way * (even[may] - content) / contrast,
+        "like_outside": way * (even[may] - around) / contrast,
+        "contrast": way * (content - around) / contrast,
+        "spot": way * (spot - (content + around) / 2) / contrast,
         "grain": way * (fine[may] - fine[here]) / contrast,
         "operator": way * _placed(proposal.log_odds, proposal.region, box, zero)[may],
         "answer": way * _placed(answer.log_odds, answer.region, box, zero)[may],
@@ -269,12 +271,12 @@ def _looks(
 ) -> tuple[float, float, float]:
     """Mean brightness of the contour's content and of its rim near the click, and the unit of brightness."""
     near = click_mm < _NEAR_MM
-    content, rim = even[tumour & near], even[~tumour & near & (signed > -_RIM_MM)]
-    inside = float(content.mean()) if content.size else float(even[tumour].mean())
-    outside = float(rim.mean()) if rim.size else float(even[~tumour].mean())
+    held, rim = even[tumour & near], even[~tumour & near & (signed > -_RIM_MM)]
+    content = float(held.mean()) if held.size else float(even[tumour].mean())
+    around = float(rim.mean()) if rim.size else float(even[~tumour].mean())
     spread = float(even[near].std()) if near.any() else float(even.std())
-    unit = abs(inside - outside) + 0.3 * spread + 1e-3 * float(np.ptp(even))
-    return inside, outside, unit or 1.0
+    unit = abs(content - around) + 0.3 * spread + 1e-3 * float(np.ptp(even))
+    return content, around, unit or 1.0
 
 
 def _signed_mm(tumour: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float32]:
@@ -292,7 +294,7 @@ def _nearest(seeds: list[Seed], box: Box, spacing: tuple[float, ...]) -> NDArray
     shape = box_shape(box)
     result = np.full(shape, FACTS["same_mm"][1], np.float32)
     for seed in seeds:
-        np.minimum(result, straight_distance(shape, _inside(seed, box), spacing), out=result)
+        np.minimum(result, straight_distance(shape, inside(seed.voxel, box), spacing), out=result)
     return result
 
 
@@ -308,17 +310,6 @@ def _placed(
     if shared is not None:
         result[within(shared, box)] = part[within(shared, region)]
     return result
-
-
-def _inside(seed: Seed, box: Box) -> tuple[int, int, int]:
-    k, j, i = (v - s.start for v, s in zip(seed.voxel, box, strict=True))
-    return k, j, i
-
-
-def _along(axis: int, line: NDArray) -> NDArray[np.float32]:
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    return line.reshape(shape).astype(np.float32)
 
 
 def _log_odds(probability: float) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from TumorSegRobustLib.review.belief import to_log_odds
-from TumorSegRobustLib.review.click import Box, Seed, box_shape, contains, overlap, within
+from TumorSegRobustLib.review.click import Box, Seed, box_shape, contains, inside, overlap, within
 from TumorSegRobustLib.review.refiner import Refinement, Situation
 
 _CRUMB = 0.2
@@ -29,7 +29,7 @@ def tidied(situation: Situation, refinement: Refinement) -> Refinement:
     region, click = refinement.region, situation.click
     after = refinement.log_odds > 0
     if contains(region, click.voxel):
-        after[_at(click, region)] = click.include  # as the session will write it
+        after[inside(click.voxel, region)] = click.include  # as the session will write it
     changed = np.argwhere(after != (situation.levels[region] > 0))
     if not changed.size:
         return refinement
@@ -47,8 +47,12 @@ def tidied(situation: Situation, refinement: Refinement) -> Refinement:
     mask[inner] = after[part]
     # Told for an include click; for an exclude click tumour and background change places.
     mine, was = (mask, before) if click.include else (~mask, ~before)
-    beyond = np.ones(box_shape(box), bool)
-    beyond[inner] = False
+    beyond = np.ones(box_shape(box), bool)  # outside the region, or where the box cuts something off
+    k, j, i = (
+        slice(max(a.start, b.start > 0), min(a.stop, b.stop - b.start - (b.stop < n)))
+        for a, b, n in zip(inner, box, situation.levels.shape, strict=True)
+    )
+    beyond[k, j, i] = False
     seeds = (*situation.earlier, click)
     own = [seed for seed in seeds if seed.include == click.include]
     other = [seed for seed in seeds if seed.include != click.include]
@@ -72,7 +76,7 @@ def _loose(
     rooted[np.unique(labels[was & mine])] = True
     for seed in own:
         if contains(box, seed.voxel):
-            rooted[labels[_at(seed, box)]] = True
+            rooted[labels[inside(seed.voxel, box)]] = True
     return ~rooted[labels]
 
 
@@ -93,11 +97,6 @@ def _left_over(
     crumbs[np.bincount(labels.ravel(), minlength=count + 1) > most] = False
     for seed in other:
         if contains(box, seed.voxel):
-            crumbs[labels[_at(seed, box)]] = False
+            crumbs[labels[inside(seed.voxel, box)]] = False
     crumbs[0] = False
     return crumbs[labels]
-
-
-def _at(seed: Seed, box: Box) -> tuple[int, int, int]:
-    k, j, i = (v - s.start for v, s in zip(seed.voxel, box, strict=True))
-    return k, j, i
